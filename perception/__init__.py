@@ -1,0 +1,1 @@
+"""What is perceived, agreed by all rooms: tasks, networks, losses, data sets, metrics and checkpoint files."""

@@ -1,0 +1,51 @@
+"""The frame around every command line: parse, run, one clear line and an exit status when it goes wrong."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+
+from perception.errors import GateFailed, InputError
+
+# Adds one or more subcommands. Each sets ``run``, a function from parsed arguments to nothing, with ``set_defaults``.
+Register = Callable[[argparse._SubParsersAction], None]
+
+
+class _Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Show defaults and keep examples as they are typed."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose subcommands share the formatter and whose faults take one line."""
+
+    def __init__(self, *args, **kwargs):
+        kwargs.setdefault("formatter_class", _Formatter)
+        super().__init__(*args, **kwargs)
+
+    def error(self, message: str):
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def main(prog: str, description: str, registers: Sequence[Register], argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand. Returns 0 when done, 1 when a gate failed, 2 on bad input or usage, 130 when interrupted."""
+    parser = _Parser(prog=prog, description=description)
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
+    for register in registers:
+        register(subparsers)
+    try:
+        arguments = parser.parse_args(argv)
+        arguments.run(arguments)
+    except SystemExit as leaving:
+        return int(leaving.code or 0)
+    except InputError as error:
+        print(f"{prog}: {error}", file=sys.stderr)
+        return 2
+    except GateFailed as error:
+        print(f"{prog}: gate failed: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"{prog}: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    return 0

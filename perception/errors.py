@@ -1,0 +1,9 @@
+"""The two ways a command ends badly; :mod:`perception.command` turns them into exit statuses."""
+
+
+class InputError(Exception):
+    """What the user gave cannot be used. The message is one line: which file or option, what is wrong, what to do."""
+
+
+class GateFailed(Exception):
+    """The work was done and a threshold the user asked for was missed. The message is one line with both numbers."""

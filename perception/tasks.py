@@ -1,0 +1,70 @@
+"""The three tasks and the records that pass between rooms.
+
+Arrays are NumPy; images are RGB uint8 ``[H, W, 3]``; boxes are float32 ``[N, 4]`` as x1, y1, x2, y2 in pixels.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+DETECTION = "detection"
+DRIVABLE = "drivable"
+LANE = "lane"
+TASKS = (DETECTION, DRIVABLE, LANE)
+MASK_TASKS = (DRIVABLE, LANE)
+
+# BDD100K's names. Both published protocols merge these into the one class "vehicle".
+VEHICLE_CATEGORIES = frozenset({"car", "bus", "truck", "train"})
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One labelled frame in its native size.
+
+    Attributes:
+        name: file stem, unique within its split.
+        image: uint8 ``[H, W, 3]`` RGB.
+        boxes: float32 ``[N, 4]`` x1, y1, x2, y2 of the vehicles, native pixels.
+        drivable: uint8 ``[H, W]``, 0 or 1.
+        lane: uint8 ``[H, W]``, 0 or 1.
+    """
+
+    name: str
+    image: np.ndarray
+    boxes: np.ndarray
+    drivable: np.ndarray
+    lane: np.ndarray
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a deployed network answers for a batch: the outputs of the ONNX file, by the same names.
+
+    Attributes:
+        boxes: float32 ``[N, K, 4]`` x1, y1, x2, y2 in network-input pixels, at most K candidates an image.
+        scores: float32 ``[N, K]`` in [0, 1].
+        drivable: uint8 ``[N, H, W]``, probability x 255.
+        lane: uint8 ``[N, H, W]``, probability x 255.
+    """
+
+    boxes: np.ndarray
+    scores: np.ndarray
+    drivable: np.ndarray
+    lane: np.ndarray
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What was seen in one frame after post-processing, boxes in native pixels, best first.
+
+    Attributes:
+        boxes: float32 ``[N, 4]`` x1, y1, x2, y2.
+        scores: float32 ``[N]``, descending.
+        drivable: uint8 ``[h, w]``, probability x 255, in network-input pixels (``Fit.mask_to_native`` takes it home).
+        lane: uint8 ``[h, w]``, likewise.
+    """
+
+    boxes: np.ndarray
+    scores: np.ndarray
+    drivable: np.ndarray
+    lane: np.ndarray
