@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from perception.geometry import Resize
-from perception.tasks import DRIVABLE, LANE
+from perception.tasks import DRIVABLE, LANE, TASKS
 
 
 @dataclass(frozen=True)
@@ -35,3 +35,42 @@ class InputSpec:
         if data["resize"] not in ("letterbox", "stretch"):
             raise ValueError(f"unknown resize {data['resize']!r}")
         return cls((int(height), int(width)), data["resize"], thresholds, bool(data["needs_nms"]))
+
+
+# The one key of an ONNX file's ``metadata_props`` that this project writes; its value is the JSON of ``Deployed``.
+ONNX_METADATA_KEY = "panoedge"
+DEPLOYED_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What an exported file says of itself.
+
+    Attributes:
+        network: name of the architecture.
+        spec: how pictures go in and outputs are read.
+        precision: ``fp32`` or ``fp16``.
+        parameters: number of weights of the network exported.
+        macs: multiply-accumulates for one image.
+        checkpoint_sha256: of the checkpoint it was exported from.
+    """
+
+    network: str
+    spec: InputSpec
+    precision: str
+    parameters: int
+    macs: int
+    checkpoint_sha256: str
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary that :meth:`from_json` takes back."""
+        return {"format": DEPLOYED_FORMAT, "tasks": list(TASKS), **asdict(self)}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Deployed":
+        """Rebuild from :meth:`to_json`; raises KeyError, TypeError or ValueError on malformed data."""
+        if data["format"] != DEPLOYED_FORMAT:
+            raise ValueError(f"format {data['format']!r}, this version reads {DEPLOYED_FORMAT}")
+        spec = InputSpec.from_json(data["spec"])
+        names = ("network", "precision", "parameters", "macs", "checkpoint_sha256")
+        return cls(spec=spec, **{name: data[name] for name in names})
