@@ -13,6 +13,9 @@ Register = Callable[[argparse._SubParsersAction], None]
 class _Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
     """Show defaults and keep examples as they are typed."""
 
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return super()._get_help_string(action) if action.default is not None else action.help
+
 
 class _Parser(argparse.ArgumentParser):
     """A parser whose subcommands share the formatter and whose faults take one line."""

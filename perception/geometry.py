@@ -14,6 +14,7 @@ import numpy as np
 from perception.errors import InputError
 
 Resize = Literal["letterbox", "stretch"]
+MaskRule = Literal["touched", "rounded"]
 PAD_COLOUR = 114
 STRIDE = 32
 
@@ -54,14 +55,19 @@ class Fit:
         cv2.resize(image, self.inner[::-1], dst=window, interpolation=interpolation)
         return out
 
-    def mask(self, mask: np.ndarray) -> np.ndarray:
-        """Resize a 0/1 mask to uint8 0/1 ``[h, w]``; any touched pixel is foreground, so thin lanes survive."""
+    def mask(self, mask: np.ndarray, rule: MaskRule = "touched") -> np.ndarray:
+        """Resize a 0/1 mask to uint8 0/1 ``[h, w]``; padding is 0.
+
+        Under ``touched`` (YOLOP's rule) any pixel that foreground falls on is foreground, so thin lanes survive;
+        ``rounded`` (RMT-PPAD's) interpolates linearly and rounds.
+        """
         out = np.zeros(self.size, np.uint8)
         if mask.shape == self.inner:
             out[self.window] = mask
-            return out
-        area = cv2.resize(mask * np.uint8(255), self.inner[::-1], interpolation=cv2.INTER_AREA)
-        out[self.window] = area > 1
+        elif rule == "touched":
+            out[self.window] = cv2.resize(mask * np.uint8(255), self.inner[::-1], interpolation=cv2.INTER_AREA) > 1
+        else:
+            out[self.window] = cv2.resize(mask, self.inner[::-1], interpolation=cv2.INTER_LINEAR)
         return out
 
     def boxes(self, boxes: np.ndarray) -> np.ndarray:

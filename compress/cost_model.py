@@ -1,0 +1,87 @@
+"""What a network would cost with some channels removed, without removing them."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+from compress.groups import CONVOLUTIONS, ChannelGroups
+from perception.networks.base import Network
+
+
+class CostModel:
+    """Parameters and multiply-accumulates (one image) of a network as a function of its groups' widths.
+
+    Both are sums over layers of products of channel counts, and a group's channel takes a known number of channels from
+    each layer it runs through; so a plan can be priced in microseconds.
+    """
+
+    def __init__(self, network: Network, groups: ChannelGroups):
+        self._layers = {path: _Layer(layer) for path, layer in network.named_modules() if list(layer.parameters(False))}
+        for path, positions in _positions(network).items():
+            self._layers[path].positions = positions
+        self._taken: dict[str, list[tuple[_Layer, str, float]]] = {
+            group.path: [(self._layers[slot.path], slot.side, len(slot.index) / group.channels) for slot in group.slots]
+            for group in groups
+        }
+
+    def cost(self, kind: str, removed: Mapping[str, int]) -> float:
+        """``params`` or ``macs`` after taking ``removed`` channels from each group, by its path."""
+        gone: dict[_Layer, list[float]] = {}
+        for path, count in removed.items():
+            for layer, side, each in self._taken[path]:
+                gone.setdefault(layer, [0.0, 0.0])[side == "in"] += count * each
+        price = _Layer.parameters if kind == "params" else _Layer.macs
+        return sum(price(layer, *gone.get(layer, (0.0, 0.0))) for layer in self._layers.values())
+
+
+class _Layer:
+    def __init__(self, layer: nn.Module):
+        self.positions = 0
+        self.bias = getattr(layer, "bias", None) is not None
+        self.fixed = 0
+        if isinstance(layer, CONVOLUTIONS):
+            self.out, self.inputs, self.groups = layer.out_channels, layer.in_channels, layer.groups
+            self.kernel = layer.kernel_size[0] * layer.kernel_size[1]
+        elif isinstance(layer, nn.Linear):
+            self.out, self.inputs, self.groups, self.kernel = layer.out_features, layer.in_features, 1, 1
+        elif isinstance(layer, nn.BatchNorm2d | nn.LayerNorm):
+            self.out, self.inputs, self.groups, self.kernel = layer.weight.numel(), 1, 1, 1
+        else:
+            self.fixed = sum(parameter.numel() for parameter in layer.parameters(False))
+            self.out = self.inputs = self.kernel = 0
+            self.groups = 1
+
+    def parameters(self, less_out: float, less_in: float) -> float:
+        return self._weights(less_out, less_in) + self.bias * (self.out - less_out) + self.fixed
+
+    def macs(self, less_out: float, less_in: float) -> float:
+        return self.positions * self._weights(less_out, less_in)
+
+    def _weights(self, less_out: float, less_in: float) -> float:
+        depthwise = self.groups > 1 and self.groups == self.inputs
+        inputs = 1 if depthwise else (self.inputs - less_in) / self.groups
+        return (self.out - less_out) * inputs * self.kernel
+
+
+@torch.no_grad()
+def _positions(network: Network) -> dict[str, int]:
+    """How often each convolution's and linear layer's weights are applied to one image, by path."""
+    positions: dict[str, int] = {}
+
+    def count(path: str):
+        def hook(layer: nn.Module, inputs: tuple, output: torch.Tensor) -> None:
+            tensor = inputs[0] if isinstance(layer, nn.ConvTranspose2d) else output
+            spatial = tensor.shape[2:] if isinstance(layer, CONVOLUTIONS) else tensor.shape[1:-1]
+            positions[path] = positions.get(path, 0) + int(spatial.numel())
+
+        return hook
+
+    layers = [(p, m) for p, m in network.named_modules() if isinstance(m, (*CONVOLUTIONS, nn.Linear))]
+    hooks = [layer.register_forward_hook(count(path)) for path, layer in layers]
+    was_training = network.training
+    network.eval()(torch.zeros(1, 3, *network.spec.size, device=next(network.parameters()).device))
+    network.train(was_training)
+    for hook in hooks:
+        hook.remove()
+    return positions

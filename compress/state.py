@@ -1,0 +1,63 @@
+"""The state of an interrupted training run in one ``.safetensors`` file: no pickle, so nothing in it can run."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from perception.errors import InputError
+from perception.files import atomic
+
+_KEY = "panoedge-training"
+
+
+def save_state(
+    path: Path, trained: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer, header: dict[str, Any]
+) -> None:
+    """Write weights, averaged weights, the optimizer's moments and a JSON ``header``, whole."""
+    tensors = {f"trained/{key}": value for key, value in trained.state_dict().items()}
+    tensors |= {f"average/{key}": value for key, value in average.state_dict().items()}
+    for number, moments in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer/{number}/{name}": value for name, value in moments.items()}
+    tensors = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
+    with atomic(path) as temporary:
+        save_file(tensors, temporary, {_KEY: json.dumps(header)})
+
+
+def load_state(
+    path: Path,
+    trained: nn.Module,
+    average: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    settings: dict[str, Any],
+) -> dict[str, Any]:
+    """Put back what :func:`save_state` wrote and return its header.
+
+    Raises:
+        InputError: for a damaged file, or one written with other ``settings`` or for another network.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {})[_KEY])
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
+        if header["settings"] != settings:
+            changed = [key for key in settings if header["settings"].get(key) != settings[key]]
+            raise InputError(f"{path}: was started with another {', '.join(changed)}; repeat those or drop --resume")
+        trained.load_state_dict(_part(tensors, "trained/"))
+        average.load_state_dict(_part(tensors, "average/"))
+        state: dict[int, dict[str, Any]] = {}
+        for key, value in _part(tensors, "optimizer/").items():
+            number, name = key.split("/")
+            state.setdefault(int(number), {})[name] = value
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError, OSError) as error:
+        raise InputError(f"{path}: cannot be resumed ({' '.join(str(error).split())[:200]})") from None
+    return header
+
+
+def _part(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}

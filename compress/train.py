@@ -1,0 +1,153 @@
+"""Train a network from labelled frames: ``panoedge train --network yolop --width 0.35 --data DIR --out FILE``."""
+
+import contextlib
+import itertools
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from compress.augment import Augmentation
+from compress.data import Frames, Source, loader
+from compress.device import Compute, choose
+from compress.loop import Loop, Loss, Schedule
+from compress.validate import validate
+from perception import checkpoint
+from perception.data import open_dataset
+from perception.evaluation import headline
+from perception.files import check_writable
+from perception.networks import network_class
+from perception.networks.base import Network, Targets
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """What ``train`` does beside its schedule.
+
+    Attributes:
+        sources: data sets; every frame of each is seen ``repeats`` times an epoch.
+        schedule: how long and how fast.
+        augmentation: how samples are varied.
+        validate_every: epochs between validations on the ``val`` splits; 0 for never.
+        validate_frames: how many frames each validation looks at.
+        device, precision: see :func:`compress.device.choose`.
+        workers: processes that read and augment.
+        cache: keep the frames in memory at input size.
+    """
+
+    sources: Sequence[Source]
+    schedule: Schedule = field(default_factory=Schedule)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    validate_every: int = 5
+    validate_frames: int = 300
+    device: str = "auto"
+    precision: str = "auto"
+    workers: int = 0
+    cache: bool = False
+
+    def record(self) -> dict[str, Any]:
+        """Plain values for the checkpoint's history."""
+        return {
+            "data": [f"{source.root.name}:{source.repeats}" for source in self.sources],
+            "schedule": asdict(self.schedule),
+            "augmentation": asdict(self.augmentation),
+        }
+
+
+def train(
+    network: str,
+    config: dict[str, Any],
+    settings: TrainSettings,
+    out: Path,
+    start: Path | None = None,
+    resume: bool = False,
+) -> Network:
+    """Train a network and write its checkpoint.
+
+    Args:
+        network: registered name.
+        config: keyword arguments of its class.
+        settings: data and schedule.
+        out: checkpoint to write. ``OUT.state`` beside it holds an unfinished run, ``OUT.log`` TensorBoard's files.
+        start: checkpoint whose weights training starts from; its network and configuration count then.
+        resume: continue from ``OUT.state`` where there is one.
+
+    Raises:
+        InputError: for data, sizes or files that cannot be used.
+    """
+    check_writable(out)
+    torch.manual_seed(settings.schedule.seed)
+    if start:
+        begun = checkpoint.load(start)
+        student, history = begun.network, begun.history
+    else:
+        student, history = network_class(network)(**config), []
+    compute = choose(settings.device, settings.precision)
+
+    def loss(images: Tensor, targets: Targets) -> dict[str, Tensor]:
+        with compute.autocast():
+            raw = student(student.normalise(images))
+        return student.losses(raw, targets)
+
+    trained, record = run(student, loss, settings, compute, out, resume)
+    checkpoint.save(out, trained, [*history, {"stage": "train", **settings.record(), **record}])
+    state_file(out).unlink(missing_ok=True)
+    return trained
+
+
+def run(
+    network: Network,
+    loss: Loss,
+    settings: TrainSettings,
+    compute: Compute,
+    out: Path,
+    resume: bool,
+    extra: torch.nn.Module | None = None,
+) -> tuple[Network, dict[str, Any]]:
+    """Train ``network`` on the settings' data with any loss; returns the averaged network and what to write down."""
+    frames = Frames(settings.sources, "train", network.spec, settings.augmentation, settings.cache)
+    batches = loader(frames, settings.schedule.batch, settings.schedule.seed, settings.workers)
+    begin = time.monotonic()
+    curve: list[dict[str, float]] = []
+    with summary(out) as log:
+        loop = Loop(network, loss, batches, settings.schedule, compute, extra, state_file(out), log)
+        if resume:
+            loop.resume()
+
+        def after_epoch(epoch: int) -> None:
+            every = settings.validate_every
+            if every and (epoch % every == 0 or epoch == settings.schedule.epochs):
+                scores = headline(validate(loop.average.module, _validation(settings), frames=settings.validate_frames))
+                curve.append({"epoch": epoch, **{name: round(value, 4) for name, value in scores.items()}})
+                print(f"epoch {epoch}: " + ", ".join(f"{k} {100 * v:.1f}" for k, v in scores.items()), flush=True)
+                for name, value in scores.items():
+                    log(f"val/{name}", value, epoch)
+
+        trained = loop.run(after_epoch)
+    record = {"frames": len(frames), "seconds": round(time.monotonic() - begin), "validation": curve}
+    return trained.cpu(), {**record, "device": str(compute.device), "precision": str(compute.dtype).split(".")[-1]}
+
+
+def state_file(out: Path) -> Path:
+    """Where an unfinished run that will write ``out`` is kept."""
+    return out.with_name(out.stem + ".state.safetensors")
+
+
+@contextlib.contextmanager
+def summary(out: Path) -> Iterator[Callable[[str, float, int], None]]:
+    """A function that logs a tag, value and step to TensorBoard files in ``OUT.log``."""
+    from torch.utils.tensorboard import SummaryWriter  # slow to import, and needed by training alone
+
+    with SummaryWriter(str(out.with_name(out.stem + ".log"))) as writer:
+        yield writer.add_scalar
+
+
+def _validation(settings: TrainSettings) -> Iterator[Any]:
+    """Frames of all validation splits in turn, so that a limit takes an equal share of each."""
+    sets = [open_dataset(source.root, "val") for source in settings.sources]
+    for samples in itertools.zip_longest(*sets):
+        yield from (sample for sample in samples if sample is not None)

@@ -1,0 +1,126 @@
+"""Write a checkpoint's network as the ONNX file that ONNX Runtime and TensorRT run.
+
+    deployed = export_onnx(Path("student.safetensors"), Path("student.onnx"), precision="fp16")
+
+The file takes bytes and answers boxes, scores and byte masks (:class:`perception.networks.base.DeployForm`), so that
+scaling, layout and decoding are inside. Its shapes are fixed. The same checkpoint and versions give the same bytes.
+"""
+
+import json
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import onnx
+import onnx_ir as ir
+import torch
+
+from export.graph import INPUT, OPSET, OUTPUTS, check, simplify, tidy
+from export.parity import require_parity
+from export.precision import to_fp16
+from perception import checkpoint
+from perception.cost import cost
+from perception.errors import GateFailed, InputError
+from perception.files import atomic, check_writable
+from perception.geometry import check_size
+from perception.networks.base import DeployForm, Network
+from perception.spec import ONNX_METADATA_KEY, Deployed
+
+Precision = Literal["fp32", "fp16"]
+# Looks at a finished file and raises GateFailed where it does not do what the network does.
+Check = Callable[[Network, Path], object]
+
+
+def export_onnx(
+    source: Path,
+    out: Path,
+    precision: Precision = "fp32",
+    size: tuple[int, int] | None = None,
+    batch: int = 1,
+    agree: Check = require_parity,
+) -> Deployed:
+    """Write the network of checkpoint ``source`` to ``out``, unless the file would not agree with it.
+
+    Args:
+        source: checkpoint, see :mod:`perception.checkpoint`.
+        out: ONNX file to write.
+        precision: of weights and activations.
+        size: input ``(height, width)`` in pixels; the checkpoint's own when absent.
+        batch: pictures an inference takes, fixed.
+        agree: compares the network with the file before it gets its name; see :mod:`export.parity`.
+
+    Returns:
+        What the file says of itself.
+
+    Raises:
+        InputError: ``source`` is no checkpoint, ``size`` no multiple of 32, ``batch`` below 1, ``out`` cannot be
+            written, or the network does not keep to :class:`~perception.networks.base.Network`.
+        GateFailed: the file and the network disagree; nothing is written.
+    """
+    if batch < 1:
+        raise InputError(f"batch {batch}: must be 1 or more")
+    check_writable(out)
+    network = checkpoint.load(source).network
+    if size is not None:
+        network.spec = replace(network.spec, size=check_size(size))
+    costs = cost(network)
+    sha256 = checkpoint.sha256(source)
+    deployed = Deployed(network.name, network.spec, precision, costs.parameters, costs.macs, sha256)
+    model = build(network, deployed, batch)
+    with atomic(out) as temporary:
+        onnx.save(model, temporary)
+        try:
+            agree(network, temporary)
+        except GateFailed as failure:
+            raise GateFailed(f"{out}: not written, {failure}") from None
+    return deployed
+
+
+def build(network: Network, deployed: Deployed, batch: int = 1) -> onnx.ModelProto:
+    """Trace, clean, convert to ``deployed.precision``, label with ``deployed`` and check.
+
+    Raises:
+        InputError: the network does not keep to :class:`~perception.networks.base.Network`.
+    """
+    model = tidy(ir.from_proto(simplify(_trace(network, batch))))
+    if deployed.precision == "fp16":
+        typed = ir.from_proto(model)
+        to_fp16(typed)
+        model = tidy(typed)
+    check(model, network.name)
+    onnx.helper.set_model_props(model, {ONNX_METADATA_KEY: json.dumps(deployed.to_json())})
+    return model
+
+
+def _trace(network: Network, batch: int) -> onnx.ModelProto:
+    image = torch.zeros(batch, *network.spec.size, 3, dtype=torch.uint8)
+    form = DeployForm(network).eval()
+    with torch.no_grad(), _quiet():
+        program = torch.onnx.export(
+            form,
+            (image,),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=[INPUT],
+            output_names=list(OUTPUTS),
+            verbose=False,
+        )
+    return program.model_proto  # type: ignore[union-attr]  # None without dynamo only
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the exporter's remarks on packages it does not find and on its own deprecated calls."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

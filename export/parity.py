@@ -1,0 +1,212 @@
+"""Does an exported file see what its network sees? Measured on pictures and, where there are labels, in the metrics.
+
+parity = compare(network, Path("student.onnx"), images=Path("photographs"), data=Path("bdd100k"))
+print(parity.table())
+parity.require()
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from export.session import Session, open_session, torch_inference
+from perception.data import open_dataset, pictures
+from perception.errors import GateFailed
+from perception.evaluation import Infer, evaluate, headline
+from perception.geometry import fit
+from perception.networks.base import Network
+from perception.progress import Progress
+from perception.synthetic import render
+from perception.tasks import DETECTION, MASK_TASKS, Outputs
+
+# Of a folder or video, so many pictures are looked at; of the generated scenes, so many are made.
+MOST_PICTURES = 32
+SCENES = 4
+# A metric may change by so much, in points; one of detection always by what a single labelled vehicle is worth.
+POINTS = 0.1
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The largest differences allowed.
+
+    Attributes:
+        score: of a candidate, in [0, 1].
+        box: of an edge, in network-input pixels.
+        pixels: share of a mask's pixels that may differ by more than one of their 255 levels.
+    """
+
+    score: float
+    box: float
+    pixels: float
+
+
+# FP32 differs by the order of additions alone. What is right for FP16 only metrics can say; these limits catch
+# overflow and a misplaced conversion.
+LIMITS = {"fp32": Limits(1e-4, 0.01, 0.0), "fp16": Limits(0.02, 4.0, 0.01)}
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One comparison.
+
+    Attributes:
+        name: what is compared, with its unit.
+        value: the largest difference found.
+        mean: the mean difference, where there is one.
+        limit: what ``value`` may be at most, where it is judged.
+    """
+
+    name: str
+    value: float
+    mean: float | None = None
+    limit: float | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether the limit is kept; a value that is not a number keeps none."""
+        return self.limit is None or self.value <= self.limit
+
+
+@dataclass(frozen=True)
+class Parity:
+    """All comparisons of one file with its network."""
+
+    measures: tuple[Measure, ...]
+
+    def require(self) -> None:
+        """Raise :class:`GateFailed` that names every limit missed."""
+        missed = [f"{m.name}: {m.value:.4g}, allowed {m.limit:g}" for m in self.measures if not m.passed]
+        if missed:
+            raise GateFailed("it differs from the network in " + "; ".join(missed))
+
+    def table(self) -> str:
+        """The measures in columns."""
+        width = max(len(measure.name) for measure in self.measures)
+        lines = [f"{'difference to the network':{width}}  {'largest':>9}  {'mean':>9}  {'allowed':>9}"]
+        for measure in self.measures:
+            numbers = (measure.value, measure.mean, measure.limit)
+            cells = ("" if number is None else f"{number:.3g}" for number in numbers)
+            lines.append(f"{measure.name:{width}}  " + "  ".join(f"{cell:>9}" for cell in cells).rstrip())
+        return "\n".join(lines)
+
+
+def compare(network: Network, file: Path, images: Path | None = None, data: Path | None = None) -> Parity:
+    """Compare ``network`` with the ``file`` exported from it, which ONNX Runtime runs on the CPU.
+
+    Args:
+        network: in torch, with the input size of the file.
+        file: ONNX file.
+        images: picture, folder or video to compare on; generated scenes when absent.
+        data: labelled data set; the metrics of its ``val`` split are compared too.
+
+    Raises:
+        InputError: ``images`` or ``data`` cannot be read.
+    """
+    session = open_session(file)
+    reference = torch_inference(network)
+    measures = compare_outputs(reference, session, _look_at(images))
+    if data is not None:
+        measures += compare_metrics(reference, session, data)
+    return Parity(tuple(measures))
+
+
+def require_parity(network: Network, file: Path) -> None:
+    """Raise :class:`GateFailed` where network and file differ on generated scenes."""
+    compare(network, file).require()
+
+
+def compare_outputs(reference: Infer, session: Session, looked_at: Iterable[np.ndarray]) -> list[Measure]:
+    """Compare on pictures, uint8 ``[H, W, 3]`` of any size.
+
+    Scores are compared rank by rank, which needs no matching: sorted lists never differ by more than their entries
+    do. Boxes are compared with the candidate that is nearest in box and score together, from the network to the file
+    and back, because candidates with nearly equal scores may swap places. Those so close to the last score that they
+    may have dropped out of the other list have no partner to be compared with and are left out.
+    """
+    limits = LIMITS[session.deployed.precision]
+    scores, boxes = [], []
+    levels = {task: np.zeros(256, np.int64) for task in MASK_TASKS}
+    for batch, count in _batches(looked_at, session):
+        expected, found = reference(batch), session.infer(batch)
+        for index in range(count):
+            of_scores, of_boxes = _candidate_differences(expected, found, index, limits)
+            scores.append(of_scores)
+            boxes.append(of_boxes)
+        for task, counts in levels.items():
+            difference = np.abs(getattr(expected, task)[:count].astype(np.int16) - getattr(found, task)[:count])
+            counts += np.bincount(difference.ravel(), minlength=256)
+    masks = (measure for task in MASK_TASKS for measure in _mask_measures(task, levels[task], limits))
+    return [_summary("scores", scores, limits.score), _summary("boxes, px", boxes, limits.box), *masks]
+
+
+def compare_metrics(reference: Infer, session: Session, data: Path) -> list[Measure]:
+    """Compare the headline metrics on the ``val`` split of a labelled data set."""
+    dataset = open_dataset(data)
+    records = []
+    for label, infer in (("network", reference), (session.deployed.precision, session.infer)):
+        with Progress(f"metrics, {label}", len(dataset)) as progress:
+            spec = session.deployed.spec
+            records.append(evaluate(infer, spec, dataset, batch=session.batch, progress=progress.step))
+    expected, found = (headline(record) for record in records)
+    one_box = 100 / max(1, records[0][DETECTION]["n_gt"])
+    return [
+        Measure(
+            f"{name}, points ({100 * expected[name]:.2f} -> {100 * found[name]:.2f})",
+            100 * abs(found[name] - expected[name]),
+            limit=max(POINTS, one_box) if name in records[0][DETECTION] else POINTS,
+        )
+        for name in expected
+    ]
+
+
+def _look_at(images: Path | None) -> Iterator[np.ndarray]:
+    if images is None:
+        return (render(seed).image for seed in range(SCENES))
+    return (image for _, image in islice(pictures(images), MOST_PICTURES))
+
+
+def _batches(looked_at: Iterable[np.ndarray], session: Session) -> Iterator[tuple[np.ndarray, int]]:
+    """Pictures as the network takes them, with the number that count: the last batch repeats its last picture."""
+    spec = session.deployed.spec
+    remaining = iter(looked_at)
+    while images := list(islice(remaining, session.batch)):
+        placed = [fit(image.shape[:2], spec.size, spec.resize).image(image) for image in images]
+        yield np.stack(placed + placed[-1:] * (session.batch - len(placed))), len(placed)
+
+
+@np.errstate(invalid="ignore")
+def _candidate_differences(
+    expected: Outputs, found: Outputs, index: int, limits: Limits
+) -> tuple[np.ndarray, np.ndarray]:
+    """Differences of scores ``[P]`` and of boxes ``[M]`` in one picture."""
+    lists = [(outputs.boxes[index], outputs.scores[index]) for outputs in (expected, found)]
+    scores = [np.abs(np.sort(lists[0][1]) - np.sort(lists[1][1]))]
+    boxes = []
+    # Each score may move by the limit, and so may the last one of the other list.
+    sure = lists[0][1].min() + 2 * limits.score
+    for (own_boxes, own_scores), (other_boxes, other_scores) in (lists, lists[::-1]):
+        own = own_scores > sure
+        of_box = np.abs(own_boxes[own][:, None] - other_boxes).max(-1)
+        of_score = np.abs(own_scores[own][:, None] - other_scores)
+        nearest = np.maximum(of_box / limits.box, of_score / limits.score).argmin(1)[:, None]
+        boxes.append(np.take_along_axis(of_box, nearest, 1).ravel())
+        scores.append(np.take_along_axis(of_score, nearest, 1).ravel())
+    return np.concatenate(scores), np.concatenate(boxes)
+
+
+def _summary(name: str, differences: list[np.ndarray], limit: float) -> Measure:
+    together = np.concatenate(differences).astype(np.float64)
+    if not together.size:
+        return Measure(name, 0.0, limit=limit)
+    return Measure(name, float(together.max()), float(together.mean()), limit)
+
+
+def _mask_measures(task: str, counts: np.ndarray, limits: Limits) -> Iterator[Measure]:
+    """``counts[d]``: pixels that differ by ``d`` levels."""
+    total = int(counts.sum())
+    yield Measure(f"{task}, levels of 255", float(counts.nonzero()[0].max()), float(counts @ np.arange(256)) / total)
+    yield Measure(f"{task}, % of pixels off by more than 1", 100 * counts[2:].sum() / total, None, 100 * limits.pixels)

@@ -1,0 +1,82 @@
+"""A network in torch and an exported file in ONNX Runtime, both as functions from pictures to outputs."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx_ir as ir
+import onnxruntime
+import torch
+from onnx_ir import DataType
+
+from export.graph import INPUT, OUTPUTS
+from perception.evaluation import Infer
+from perception.networks.base import DeployForm, Network
+from perception.spec import ONNX_METADATA_KEY, Deployed
+from perception.tasks import Outputs
+
+
+@dataclass(frozen=True)
+class Session:
+    """An exported file, opened on the CPU.
+
+    Attributes:
+        infer: answers for uint8 ``[batch, H, W, 3]`` pictures.
+        deployed: what the file says of itself.
+        batch: pictures an inference takes.
+    """
+
+    infer: Infer
+    deployed: Deployed
+    batch: int
+
+
+def open_session(path: Path) -> Session:
+    """Open a file that :mod:`export.onnx_writer` wrote.
+
+    Most CPUs have no FP16 arithmetic, and ONNX Runtime then computes in FP32 and skips the roundings in between: a
+    network that overflows on a board looks sound. So every value of an FP16 file is made to be stored here.
+    """
+    session = _open(str(path))
+    deployed = Deployed.from_json(json.loads(session.get_modelmeta().custom_metadata_map[ONNX_METADATA_KEY]))
+    if deployed.precision == "fp16":
+        session = _open(_with_stored_values(ir.load(path)), onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL)
+
+    def infer(images: np.ndarray) -> Outputs:
+        return Outputs(*session.run(OUTPUTS, {INPUT: images}))
+
+    return Session(infer, deployed, session.get_inputs()[0].shape[0])
+
+
+def torch_inference(network: Network) -> Infer:
+    """The deploy form of ``network``, in evaluation mode and on its own device, as a function of such pictures."""
+    form = DeployForm(network).eval()
+    device = next(network.parameters()).device
+
+    @torch.inference_mode()
+    def infer(images: np.ndarray) -> Outputs:
+        return Outputs(*(part.cpu().numpy() for part in form(torch.from_numpy(images).to(device))))
+
+    return infer
+
+
+def _open(model: str | bytes, level: int = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL):
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = level
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _with_stored_values(model: ir.Model) -> bytes:
+    """The model with copies of every FP16 value, which keep ONNX Runtime from passing it on in FP32.
+
+    Two copies, because a single FP16 operator among FP32 ones is turned to FP32 as well.
+    """
+    for node in list(model.graph):
+        for value in (output for output in node.outputs if output.dtype == DataType.FLOAT16):
+            first = ir.Node("", "Identity", [value])
+            second = ir.Node("", "Identity", first.outputs)
+            ir.convenience.replace_all_uses_with(value, second.outputs[0])
+            first.replace_input_with(0, value)
+            model.graph.insert_after(node, (first, second))
+    return ir.to_proto(model).SerializeToString()

@@ -1,0 +1,56 @@
+"""Several reports made one, so that runs of different files, days and boards stand in one table."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from panoedge.report.schema import SCHEMA, device_of, gate_of, moment
+
+
+def merge(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Put the models of all ``reports`` (checked, at least one) into one, in the order given.
+
+    The very first model is what the others are compared with. A model that two reports agree on to the last field is
+    taken once; different runs under one name are numbered. The result is dated like the newest of its parts. Overlays
+    are left out: their file names mean something beside their own report only.
+    """
+    device = reports[0]["device"]
+    models: list[dict[str, Any]] = []
+    for report in reports:
+        for model in report["models"]:
+            measured = _with_circumstances(report, model, device)
+            if measured not in models:
+                models.append(measured)
+    _number_namesakes(models)
+    return {
+        "schema": SCHEMA,
+        "created": max((report["created"] for report in reports), key=moment),
+        "title": _title(reports, models),
+        "device": device,
+        "models": models,
+        "gate": None,
+    }
+
+
+def _with_circumstances(report: Mapping[str, Any], model: Mapping[str, Any], device: Mapping[str, Any]) -> dict:
+    own = {key: value for key, value in model.items() if key not in ("device", "gate")}
+    if device_of(report, model) != device:
+        own["device"] = device_of(report, model)
+    if gate := gate_of(report, model):
+        own["gate"] = gate
+    return own
+
+
+def _number_namesakes(models: list[dict[str, Any]]) -> None:
+    taken: set[str] = set()
+    for model in models:
+        name, number = model["name"], 1
+        while model["name"] in taken:
+            number += 1
+            model["name"] = f"{name} ({number})"
+        taken.add(model["name"])
+
+
+def _title(reports: Sequence[Mapping[str, Any]], models: Sequence[Mapping[str, Any]]) -> str:
+    if len({report["title"] for report in reports}) == 1:
+        return reports[0]["title"]
+    return f"Comparison of {len(models)} models"

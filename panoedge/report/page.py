@@ -1,0 +1,157 @@
+"""A document as one self-contained HTML page: no script, no request, pictures inside, light, dark and print."""
+
+import base64
+from collections.abc import Sequence
+from html import escape
+
+from panoedge.report.blocks import (
+    Block,
+    Cell,
+    Column,
+    Document,
+    Fact,
+    Facts,
+    Gallery,
+    Notes,
+    Plots,
+    Section,
+    Stage,
+    Stages,
+    Table,
+    Terms,
+)
+from panoedge.report.overlay import Picture
+from panoedge.report.plot import bubbles, colour, stacked_bar
+from panoedge.report.style import STYLE
+
+# The browser itself is told to load nothing: should a name ever slip through unescaped, it stays text without effect.
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+
+
+def render(document: Document) -> str:
+    """The whole page, ending in a newline."""
+    return "\n".join(
+        [
+            '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            '<meta name="color-scheme" content="light dark">',
+            f"<title>{escape(document.title)}</title>",
+            f"<style>{STYLE}</style>\n</head>\n<body>\n<main>",
+            f'<header>\n<h1>{escape(document.title)}</h1>\n<p class="date">{escape(document.date)}</p>\n</header>',
+            _facts(document.verdict),
+            *(_section(section) for section in document.sections),
+            "</main>\n</body>\n</html>\n",
+        ]
+    )
+
+
+def _section(section: Section) -> str:
+    blocks = "\n".join(_block(block) for block in section.blocks)
+    return f"<section>\n<h2>{escape(section.title)}</h2>\n{blocks}\n</section>"
+
+
+def _block(block: Block) -> str:
+    match block:
+        case Facts():
+            return _facts(block)
+        case Table():
+            return _table(block)
+        case Notes(lines):
+            return "\n".join(f'<p class="note">{escape(line)}</p>' for line in lines)
+        case Terms(pairs):
+            entries = "\n".join(f"<dt>{escape(term)}</dt><dd>{escape(meaning)}</dd>" for term, meaning in pairs)
+            return f'<dl class="terms">\n{entries}\n</dl>'
+        case Stages():
+            return _stages(block)
+        case Plots():
+            return _plots(block)
+        case Gallery(title, pictures):
+            panels = "\n".join(_picture(picture, title) for picture in pictures)
+            return f'<div class="gallery">\n<h3>{escape(title)}</h3>\n<div class="panels">\n{panels}\n</div>\n</div>'
+    raise TypeError(f"no HTML for {type(block).__name__}")
+
+
+def _facts(verdict: Facts) -> str:
+    facts = "\n".join(_fact(fact) for fact in verdict.facts)
+    return (
+        f'<section class="verdict">\n<h2>{escape(verdict.title)}</h2>\n<dl class="facts">\n{facts}\n</dl>\n</section>'
+    )
+
+
+def _fact(fact: Fact) -> str:
+    detail = f'<dd class="detail">{escape(fact.detail)}</dd>' if fact.detail else ""
+    value = f"<dd{_classes('value', fact.tone)}>{escape(fact.value)}</dd>"
+    return f"<div><dt>{escape(fact.label)}</dt>{value}{detail}</div>"
+
+
+def _table(table: Table) -> str:
+    heads = "".join(_head(column) for column in table.columns)
+    rows = "\n".join(_row(table.columns, row) for row in table.rows)
+    return f"""<div class="scroll"><table>
+<thead><tr>{heads}</tr></thead>
+<tbody>
+{rows}
+</tbody>
+</table></div>"""
+
+
+def _head(column: Column) -> str:
+    swatch = f'<span class="swatch s{column.swatch}"></span>' if column.swatch else ""
+    return f'<th scope="col"{_classes(_align(column))}>{swatch}{escape(column.label)}</th>'
+
+
+def _row(columns: Sequence[Column], row: Sequence[Cell]) -> str:
+    """A row without a name of its own goes on with the model above, with no rule in between."""
+    first, *others = row
+    cells = "".join(_cell(cell, column) for cell, column in zip(others, columns[1:], strict=True))
+    head = f'<th scope="row">{_mark(first.mark)}{escape(first.text)}</th>'
+    return f"<tr{_classes('' if first.text else 'follows')}>{head}{cells}</tr>"
+
+
+def _cell(cell: Cell, column: Column) -> str:
+    note = f'<span class="aside">{escape(cell.note)}</span>' if cell.note else ""
+    content = stacked_bar(cell.bar) if cell.bar else escape(cell.text)
+    return f"<td{_classes(_align(column), cell.tone)}>{content}{note}</td>"
+
+
+def _stages(history: Stages) -> str:
+    after = f", from {escape(history.after)}" if history.after else ""
+    heading = f"<h3>{_mark(history.mark)}{escape(history.model)}{after}</h3>"
+    stages = "\n".join(_stage(stage) for stage in history.stages)
+    return heading + (f'\n<ol class="history">\n{stages}\n</ol>' if stages else "")
+
+
+def _stage(stage: Stage) -> str:
+    settings = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in stage.settings)
+    return f"<li><p>{escape(stage.title)}</p>" + (f'<dl class="settings">{settings}</dl>' if settings else "") + "</li>"
+
+
+def _plots(plots: Plots) -> str:
+    legend = "".join(f"<li>{_mark(mark)}{escape(name)}</li>" for mark, name in plots.legend)
+    panels = "\n".join(
+        f"<figure><figcaption>{escape(plot.title)}</figcaption>{bubbles(plot)}</figure>" for plot in plots.panels
+    )
+    note = f'<p class="note">{escape(plots.note)}</p>'
+    return f'<ul class="legend">{legend}</ul>\n<div class="plots">\n{panels}\n</div>\n{note}'
+
+
+def _picture(picture: Picture, title: str) -> str:
+    data = base64.b64encode(picture.jpeg).decode()
+    return (
+        f'<figure><img src="data:image/jpeg;base64,{data}" width="{picture.width}" height="{picture.height}"'
+        f' alt="{escape(title)}: {escape(picture.label)}"><figcaption>{escape(picture.label)}</figcaption></figure>'
+    )
+
+
+def _mark(number: int) -> str:
+    return f'<span class="mark m{colour(number)}">{number}</span>' if number else ""
+
+
+def _align(column: Column) -> str:
+    return "number" if column.numeric else ""
+
+
+def _classes(*names: str) -> str:
+    used = " ".join(name for name in names if name)
+    return f' class="{used}"' if used else ""

@@ -1,0 +1,207 @@
+"""The tables of a report, as data."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from panoedge.report import text
+from panoedge.report.blocks import Cell, Column, Notes, Table
+from panoedge.report.compare import (
+    MEASURES,
+    Measure,
+    Model,
+    Report,
+    circumstances,
+    devices,
+    rate_of,
+    ratio,
+    speed_ratio,
+)
+from panoedge.report.schema import RATES, STAGES, device_of
+from perception.spec import InputSpec
+
+# Percentage points lost, from where on a loss is shaded, and gained likewise. The first is within what a change of
+# a few labels does, the last is more than anybody deploys unawares.
+_SLIGHT, _CLEAR, _HEAVY = 0.5, 1.0, 3.0
+_FEW_FRAMES = 1000
+
+_MODEL = Column("Model", numeric=False)
+_UNKNOWN = Cell(text.NONE)
+_SIZES = {"parameters": "", "macs": "", "bytes": "B"}
+
+
+def accuracy(report: Report) -> Table:
+    """Accuracy by task, each with its difference to the first model."""
+    reference, *_ = report["models"]
+    apart = len(_circumstances(report)) > 1
+    columns = [_MODEL, *(Column(f"{measure.label} %") for measure in MEASURES)]
+    rows = [[_name(report, model), *(_accuracy(m, model, reference) for m in MEASURES)] for model in report["models"]]
+    if apart:
+        columns.append(Column("Measured on", numeric=False))
+        for row, model in zip(rows, report["models"], strict=True):
+            row.append(Cell(_measured_on(circumstances(model))))
+    return Table(columns, rows)
+
+
+def accuracy_notes(report: Report) -> Notes:
+    """What the accuracy table compares, and how far its differences can be trusted."""
+    known = _circumstances(report)
+    if not known:
+        return Notes(["No model was evaluated: there was no labelled data."])
+    lines = []
+    if len(report["models"]) > 1:
+        lines.append(
+            f"Below each figure: percentage points against {report['models'][0]['name']}. Shaded from "
+            f"{_SLIGHT:g}, {_CLEAR:g} and {_HEAVY:g} points of loss on, and from {_SLIGHT:g} points of gain."
+        )
+    if len(known) == 1:
+        lines.append(f"All measured on {_measured_on(known[0])}.")
+    else:
+        lines.append("Figures of different data or protocols are neither subtracted nor plotted together.")
+    if (fewest := min(model["metrics"]["frames"] for model in report["models"] if model["metrics"])) < _FEW_FRAMES:
+        lines.append(f"{fewest} frames are few: differences of a few points can be chance; judge on thousands.")
+    return Notes(lines)
+
+
+def sizes(report: Report) -> Table:
+    """Parameters, multiply-accumulates and bytes, each with its change against the first model, and which file."""
+    reference, *_ = report["models"]
+    rows = []
+    for model in report["models"]:
+        spec = InputSpec.from_json(model["input"])
+        changes = ["" if model is reference else text.change(ratio(model, reference, k)) for k in _SIZES]
+        values = [text.quantity(model[key], unit) for key, unit in _SIZES.items()]
+        rows.append(
+            [
+                _name(report, model),
+                Cell(model["network"] or text.NONE),
+                Cell(" ".join([model["kind"], model["precision"] or ""]).strip()),
+                Cell(f"{spec.size[0]}×{spec.size[1]}", spec.resize),
+                *(Cell(value, change) for value, change in zip(values, changes, strict=True)),
+                Cell(text.base_name(model["file"]), model["sha256"][:12]),
+            ]
+        )
+    heads = ["Network", "Kind", "Input H×W", *("Parameters", "MACs", "File size"), "File, SHA-256"]
+    numeric = {"Parameters", "MACs", "File size"}
+    return Table([_MODEL, *(Column(head, head in numeric) for head in heads)], rows)
+
+
+def speeds(report: Report) -> Table:
+    """The three frame rates of every model with the time each frame took."""
+    several = len(devices(report)) > 1
+    heads = ("FPS", "Ratio", "p50 ms", "p95 ms", "p99 ms", "Frames timed")
+    columns = [_MODEL, Column("Rate", numeric=False), *map(Column, heads)]
+    columns += [Column("Device", numeric=False)] if several else []
+    rows = []
+    for model in report["models"]:
+        timed = [[Cell(rate), *_timing(report, model, rate)] for rate in RATES] if model["speed"] else [[_UNKNOWN] * 7]
+        for place, cells in enumerate(timed):
+            name = Cell("") if place else _name(report, model)
+            where = [_place(report, model, first=not place)] if several else []
+            rows.append([name, *cells, *where])
+    return Table(columns, rows)
+
+
+def split(report: Report) -> Table | None:
+    """Where the time of one frame goes, None where no model tells."""
+    known = [(model, parts) for model in report["models"] if (parts := (rate_of(model, "frame") or {}).get("split"))]
+    if not known:
+        return None
+    longest = max(sum(parts.get(stage) or 0.0 for stage in STAGES) for _, parts in known) or 1.0
+    rows = []
+    for model, parts in known:
+        times = [parts.get(stage) for stage in STAGES]
+        cells = [Cell(text.three_digits(time)) for time in times]
+        rows.append([_name(report, model), *cells, Cell("", bar=[(time or 0) / longest for time in times])])
+    heads = [Column(f"{stage.replace('_', ' ')} ms", swatch=part) for part, stage in enumerate(STAGES, 1)]
+    return Table([_MODEL, *heads, Column("To one scale", numeric=False, drawn=True)], rows)
+
+
+def device(report: Report) -> Table:
+    """Where the models were measured, one column a device."""
+    found = devices(report)
+    keys = list(dict.fromkeys(key for entry in found for key in entry))
+    heads = _labels(found) if len(found) > 1 else ["Value"]
+    rows = [[Cell(key.replace("_", " ")), *(Cell(_plain(entry.get(key))) for entry in found)] for key in keys]
+    return Table([Column("Device", numeric=False), *(Column(head, numeric=False) for head in heads)], rows)
+
+
+def device_notes(report: Report) -> Notes:
+    """Which model was measured where, if that needs saying."""
+    found = devices(report)
+    if len(found) == 1:
+        return Notes([])
+    models = ([model["name"] for model in report["models"] if device_of(report, model) == entry] for entry in found)
+    return Notes([f"{label}: {text.listing(names)}." for label, names in zip(_labels(found), models, strict=True)])
+
+
+def device_label(report: Report, model: Model) -> str:
+    """What to call the device of a model; devices that share a name but not all circumstances are numbered."""
+    found = devices(report)
+    return _labels(found)[found.index(device_of(report, model))]
+
+
+def mark(report: Report, model: Model) -> int:
+    """The number that stands for this model in plots, from 1."""
+    return next(number for number, other in enumerate(report["models"], 1) if other is model)
+
+
+def _name(report: Report, model: Model) -> Cell:
+    return Cell(model["name"], mark=mark(report, model))
+
+
+def _accuracy(measure: Measure, model: Model, reference: Model) -> Cell:
+    difference = None if model is reference else measure.difference(model, reference)
+    shown = text.percent(measure.of(model))
+    return Cell(shown) if difference is None else Cell(shown, text.points(difference), tone(difference))
+
+
+def tone(difference: float) -> str:
+    """How a difference of accuracies, a fraction, is shaded."""
+    gained = round(100 * difference, 1)
+    if gained >= _SLIGHT:
+        return "gain"
+    steps = ((_HEAVY, "heavy"), (_CLEAR, "clear"), (_SLIGHT, "slight"))
+    return next((name for limit, name in steps if -gained >= limit), "")
+
+
+def _circumstances(report: Report) -> list[tuple[str, ...]]:
+    return list(dict.fromkeys(known for known in map(circumstances, report["models"]) if known))
+
+
+def _measured_on(known: tuple[str, ...] | None) -> str:
+    if known is None:
+        return text.NONE
+    protocol, data, split_name, frames = known
+    return f"{frames} frames of {data} ({split_name}), protocol {protocol}"
+
+
+def _place(report: Report, model: Model, first: bool) -> Cell:
+    if not model["speed"]:
+        return _UNKNOWN
+    return Cell(device_label(report, model) if first else "")
+
+
+def _timing(report: Report, model: Model, rate: str) -> list[Cell]:
+    timed = rate_of(model, rate)
+    if not timed:
+        return [_UNKNOWN] * 6
+    return [
+        Cell(text.three_digits(timed["fps"])),
+        Cell(text.times(speed_ratio(report, model, rate))),
+        *(Cell(text.three_digits(timed["ms"][key])) for key in ("p50", "p95", "p99")),
+        Cell(f"{timed['count']} in {text.three_digits(timed['seconds'])}{text.NARROW}s"),
+    ]
+
+
+def _labels(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    names = [str(entry.get("name") or "unnamed device") for entry in found]
+    return [
+        f"{name} ({names[: place + 1].count(name)})" if names.count(name) > 1 else name
+        for place, name in enumerate(names)
+    ]
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return text.NONE
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,75 @@
+"""The figures that decide, of the last model against the first."""
+
+from panoedge.report import text
+from panoedge.report.blocks import Fact, Facts
+from panoedge.report.compare import (
+    MAP50,
+    Model,
+    Report,
+    fps_of,
+    largest_drop,
+    ratio,
+    speed_ratio,
+    speed_reference,
+)
+from panoedge.report.schema import RATES, gate_of
+from panoedge.report.tables import tone
+
+_SIZES = (("parameters", "parameters", ""), ("macs", "MACs", ""), ("bytes", "file size", "B"))
+
+
+def verdict(report: Report) -> Facts:
+    """What became of the first model; of a single one its own figures. Facts that were not measured are left out."""
+    reference, model = report["models"][0], report["models"][-1]
+    gates = [fact for each in report["models"] for fact in _gate(report, each)]
+    if model is reference:
+        return Facts(model["name"], [*_own(model), *gates])
+    facts = [*_smaller(model, reference), *_accuracy(model, reference), *_faster(report, model, reference)]
+    return Facts(f"{model['name']} against {reference['name']}", [*facts, *gates])
+
+
+def _own(model: Model) -> list[Fact]:
+    facts = [Fact(text.quantity(model[key], unit), label) for key, label, unit in _SIZES if model[key] is not None]
+    facts += [Fact(text.three_digits(fps), f"{rate} FPS") for rate in RATES if (fps := fps_of(model, rate)) is not None]
+    value = MAP50.of(model)
+    return facts if value is None else [*facts, Fact(f"{text.percent(value)}{text.NARROW}%", MAP50.label)]
+
+
+def _smaller(model: Model, reference: Model) -> list[Fact]:
+    facts = []
+    for key, label, unit in _SIZES:
+        if (share := ratio(model, reference, key)) is not None:
+            detail = f"{text.quantity(reference[key], unit)} to {text.quantity(model[key], unit)}"
+            facts.append(Fact(text.change(share), label, detail))
+    return facts
+
+
+def _faster(report: Report, model: Model, reference: Model) -> list[Fact]:
+    facts = []
+    for rate in RATES:
+        other = speed_reference(report, model, rate)
+        if other is None or other is model or (share := speed_ratio(report, model, rate)) is None:
+            continue
+        detail = f"{text.three_digits(fps_of(other, rate))} to {text.three_digits(fps_of(model, rate))}"
+        against = "" if other is reference else f", against {other['name']}"
+        facts.append(Fact(text.times(share), f"{rate} FPS{against}", detail))
+    return facts
+
+
+def _accuracy(model: Model, reference: Model) -> list[Fact]:
+    drop = largest_drop(model, reference)
+    if drop is None:
+        return []
+    measure, difference = drop
+    label = f"largest drop: {measure.label}" if difference <= 0 else f"smallest gain: {measure.label}"
+    detail = f"{text.percent(measure.of(reference))} to {text.percent(measure.of(model))}{text.NARROW}%"
+    return [Fact(f"{text.points(difference)} points", label, detail, tone(difference))]
+
+
+def _gate(report: Report, model: Model) -> list[Fact]:
+    gate = gate_of(report, model)
+    if not gate:
+        return []
+    value, shade = ("passed", "gain") if gate["passed"] else ("failed", "heavy")
+    detail = f"{model['name']}: {text.three_digits(gate['fps'])} FPS"
+    return [Fact(value, f"gate: {gate['min_fps']:g} FPS {gate['fps_of']}", detail, shade)]

@@ -1,0 +1,169 @@
+"""A network in one ``.safetensors`` file: weights, and a JSON header that says how to rebuild it.
+
+The header holds the network's name and configuration, the shape of every tensor of the (possibly pruned) network is in
+the file itself, and so is the history of stages. Reading one never runs code.
+"""
+
+import hashlib
+import json
+import struct
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from perception.errors import InputError
+from perception.files import atomic
+from perception.networks import network_class
+from perception.networks.base import Network
+from perception.spec import InputSpec
+
+FORMAT = 1
+_KEY = "panoedge"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A network with its past.
+
+    Attributes:
+        network: rebuilt, in evaluation mode, on the CPU.
+        history: what was done to it, one dictionary a stage, oldest first.
+    """
+
+    network: Network
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+def save(path: Path, network: Network, history: list[dict[str, Any]], half: bool = False) -> None:
+    """Write ``network`` whole. ``half`` stores floating-point weights in FP16: half the bytes, for shipping."""
+    header = {
+        "format": FORMAT,
+        "network": network.name,
+        "config": network.config,
+        "widths": layer_widths(network),
+        "spec": network.spec.to_json(),
+        "history": history,
+    }
+    tensors = {
+        key: (value.half() if half and value.is_floating_point() else value).detach().cpu().contiguous().clone()
+        for key, value in network.state_dict().items()
+    }
+    with atomic(Path(path)) as temporary:
+        save_file(tensors, temporary, {_KEY: json.dumps(header)})
+
+
+def load(path: Path) -> Checkpoint:
+    """Rebuild the network that :func:`save` wrote; the file is all it takes.
+
+    Raises:
+        InputError: for a file that is missing, truncated, of another kind or of a newer format.
+    """
+    path = Path(path)
+    header = read_header(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
+        network = network_class(header["network"])(**header["config"])
+        set_layer_widths(network, header["widths"])
+        network.spec = InputSpec.from_json(header["spec"])
+        own = network.state_dict()
+        network.load_state_dict({k: v.to(own[k].dtype) if k in own else v for k, v in tensors.items()})
+        history = list(header["history"])
+    except (SafetensorError, KeyError, TypeError, ValueError, AttributeError, RuntimeError, OSError) as error:
+        raise InputError(f"{path}: damaged checkpoint ({' '.join(str(error).split())[:200]})") from None
+    return Checkpoint(network.eval(), history)
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """The JSON header alone, without building the network; NumPy and torch are not needed for it."""
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            start = file.read(8)
+            length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
+            if not 0 < length <= path.stat().st_size - 8:
+                raise InputError(f"{path}: not a panoedge checkpoint, or truncated{_guess(start)}")
+            metadata = json.loads(file.read(length)).get("__metadata__", {})
+        header = json.loads(metadata[_KEY])
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except (ValueError, KeyError, AttributeError, TypeError):
+        raise InputError(f"{path}: a safetensors file, but not written by panoedge") from None
+    if header.get("format") != FORMAT:
+        raise InputError(f"{path}: checkpoint format {header.get('format')!r}; this version reads {FORMAT}")
+    return header
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def layer_widths(network: nn.Module) -> dict[str, list[int]]:
+    """``[inputs, outputs, groups]`` of every layer that has channels, by path."""
+    widths = {}
+    for path, layer in network.named_modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+            widths[path] = [layer.in_channels, layer.out_channels, layer.groups]
+        elif isinstance(layer, nn.Linear):
+            widths[path] = [layer.in_features, layer.out_features, 1]
+        elif isinstance(layer, nn.BatchNorm2d):
+            widths[path] = [layer.num_features, layer.num_features, 1]
+    return widths
+
+
+def set_layer_widths(network: nn.Module, widths: dict[str, list[int]]) -> None:
+    """Give every layer the recorded channel counts; weights of layers that change are left uninitialised.
+
+    Raises:
+        KeyError, ValueError: where the record and the network do not have the same layers.
+    """
+    now = layer_widths(network)
+    if now.keys() != widths.keys():
+        raise ValueError(f"layers differ: {sorted(now.keys() ^ widths.keys())[:3]}")
+    for path, wanted in widths.items():
+        if wanted != now[path]:
+            _resize(network.get_submodule(path), *wanted)
+
+
+def _resize(layer: nn.Module, inputs: int, outputs: int, groups: int) -> None:
+    if min(inputs, outputs, groups) < 1 or inputs % groups or outputs % groups or max(inputs, outputs) > 1 << 16:
+        raise ValueError(f"impossible widths {inputs}, {outputs}, {groups}")
+    if isinstance(layer, nn.Conv2d):
+        layer.in_channels, layer.out_channels, layer.groups = inputs, outputs, groups
+        _replace(layer, "weight", (outputs, inputs // groups, *layer.kernel_size))
+        _replace(layer, "bias", (outputs,))
+    elif isinstance(layer, nn.ConvTranspose2d):
+        layer.in_channels, layer.out_channels, layer.groups = inputs, outputs, groups
+        _replace(layer, "weight", (inputs, outputs // groups, *layer.kernel_size))
+        _replace(layer, "bias", (outputs,))
+    elif isinstance(layer, nn.Linear):
+        layer.in_features, layer.out_features = inputs, outputs
+        _replace(layer, "weight", (outputs, inputs))
+        _replace(layer, "bias", (outputs,))
+    elif isinstance(layer, nn.BatchNorm2d):
+        layer.num_features = outputs
+        for name in ("weight", "bias", "running_mean", "running_var"):
+            _replace(layer, name, (outputs,))
+
+
+def _replace(layer: nn.Module, name: str, shape: tuple[int, ...]) -> None:
+    if name in layer._parameters and layer._parameters[name] is not None:
+        setattr(layer, name, nn.Parameter(torch.empty(shape)))
+    elif name in layer._buffers and layer._buffers[name] is not None:
+        layer._buffers[name] = torch.empty(shape)
+
+
+def _guess(start: bytes) -> str:
+    if start.startswith((b"PK", b"\x80")):
+        return " (a pickle: bring the authors' file in with 'panoedge import')"
+    return ""

@@ -1,0 +1,11 @@
+"""Data sets on disk, read one frame at a time: three layouts, found out automatically, and pictures without labels.
+
+Examples:
+    for sample in open_dataset(Path("bdd100k"), "val"): ...     samples as in perception.tasks, in order of name
+    for name, image in pictures(Path("drive.mp4")): ...         of a picture, a folder of pictures or a video
+"""
+
+from perception.data.dataset import Dataset, open_dataset
+from perception.data.images import pictures
+
+__all__ = ["Dataset", "open_dataset", "pictures"]

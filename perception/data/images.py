@@ -1,0 +1,87 @@
+"""Reading pictures, masks and videos with OpenCV; a file that is not whole is an error, never half a picture."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from perception.data.folders import IMAGE_SUFFIXES, image_files
+from perception.errors import InputError
+
+
+def pictures(path: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """Stream the pictures of a file, a folder (not its subfolders, in order of name) or a video.
+
+    Yields ``(name, image)``: the file's stem, with the frame's number for a video, and uint8 ``[H, W, 3]`` RGB.
+    Raises :class:`InputError` at once where there is nothing to read, and while streaming at a broken file.
+    """
+    path = Path(path)
+    if path.is_dir():
+        files = image_files(path)
+        if not files:
+            raise InputError(f"{path}: no pictures in this folder ({', '.join(IMAGE_SUFFIXES)})")
+    elif not path.exists():
+        raise InputError(f"{path}: no such file or folder")
+    elif path.suffix.lower() in IMAGE_SUFFIXES:
+        files = {path.stem: path}
+    else:
+        capture = cv2.VideoCapture(str(path))
+        if not capture.isOpened():
+            raise InputError(f"{path}: neither a picture nor a video that OpenCV can open")
+        return _video_frames(capture, path)
+    return ((name, read_image(file)) for name, file in files.items())
+
+
+def read_image(path: Path) -> np.ndarray:
+    """Read a picture as uint8 ``[H, W, 3]`` RGB; raises :class:`InputError` where it is missing or broken."""
+    return cv2.cvtColor(_decode(path, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+
+
+def read_mask(path: Path) -> np.ndarray:
+    """Read a mask's pixel values as uint8 ``[H, W]``; raises :class:`InputError` where it is missing or broken."""
+    # Any depth: else 16-bit masks would be divided by 256 in silence and a foreground of 1 would vanish.
+    mask = _decode(path, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
+    if mask.dtype != np.uint8:
+        raise InputError(f"{path}: has {8 * mask.itemsize} bits a pixel, a mask must have 8")
+    return mask
+
+
+def _decode(path: Path, flags: int) -> np.ndarray:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+    if data.startswith(b"\xff\xd8") and _is_cut_off(data):
+        raise InputError(f"{path}: the end of this JPEG is missing, copy the file again")
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error:
+        image = None
+    if image is None:
+        raise InputError(f"{path}: cannot be decoded as a picture, copy the file again")
+    return image
+
+
+def _is_cut_off(jpeg: bytes) -> bool:
+    """Whether no end-of-image marker follows the last start of scan.
+
+    OpenCV 4 decodes such files in part and only warns; it refuses a cut PNG by itself. A thumbnail in the header
+    brings an end marker of its own, so the marker's mere presence proves nothing.
+    """
+    return jpeg.rfind(b"\xff\xd9") < jpeg.rfind(b"\xff\xda")
+
+
+def _video_frames(capture: cv2.VideoCapture, path: Path) -> Iterator[tuple[str, np.ndarray]]:
+    try:
+        number = 0
+        while True:
+            there, frame = capture.read()
+            if not there:
+                break
+            yield f"{path.stem}-{number:06d}", cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+            number += 1
+        if not number:
+            raise InputError(f"{path}: no frame of this video can be read")
+    finally:
+        capture.release()

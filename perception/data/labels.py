@@ -1,0 +1,171 @@
+"""Box labels: BDD100K's JSON, one file a frame or one list a split, and YOLO's text files."""
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from perception.data.folders import stems
+from perception.errors import InputError
+from perception.files import read_json
+
+# BDD100K's ten, three of them also by the names they had before 2020, and those its detection task does not count.
+BDD_CATEGORIES = frozenset(
+    {"car", "bus", "truck", "train", "person", "pedestrian", "rider", "bike", "bicycle", "motor", "motorcycle"}
+    | {"traffic light", "traffic sign", "other person", "other vehicle", "trailer"}
+)
+# What a label that is not of the expected form makes the parsers below stumble over.
+_MALFORMED = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+
+
+class Label(NamedTuple):
+    """One box: its category as written in the file, and x1, y1, x2, y2 in native pixels, as found."""
+
+    category: str
+    box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class LabelFolder:
+    """One label file a frame.
+
+    Attributes:
+        path: the folder.
+        suffix: of the files.
+        read_file: from path and picture size ``(height, width)`` to labels.
+    """
+
+    path: Path
+    suffix: str
+    read_file: Callable[[Path, tuple[int, int]], list[Label]]
+
+    def names(self) -> set[str]:
+        """Stems of the frames that have labels."""
+        return stems(self.path, self.suffix)
+
+    def where(self, name: str) -> Path:
+        """The file with the labels of one frame."""
+        return self.path / f"{name}{self.suffix}"
+
+    def read(self, name: str, size: tuple[int, int]) -> list[Label]:
+        """Labels of one frame; raises :class:`InputError` where they are missing or malformed."""
+        return self.read_file(self.where(name), size)
+
+
+@dataclass(frozen=True)
+class LabelList:
+    """BDD100K's JSON list of the frames of a split, ``{"name": "x.jpg", "labels": [{"category", "box2d"}]}`` each.
+
+    Only an index is kept in memory: of each frame the place of its entry in the file. While it is made, once, the
+    text is in memory, and the objects of one entry at a time.
+    """
+
+    path: Path
+
+    def names(self) -> set[str]:
+        """Stems of the frames listed; raises :class:`InputError` where the file is missing or malformed."""
+        return set(self._index)
+
+    def where(self, name: str) -> Path:
+        """The entry of one frame, for messages."""
+        return Path(f"{self.path}[{name}]")
+
+    def read(self, name: str, size: tuple[int, int]) -> list[Label]:
+        """Labels of one frame; raises :class:`InputError` where they are missing or malformed."""
+        start, end = self._index[name]
+        try:
+            with self.path.open("rb") as file:
+                file.seek(start)
+                return _labels(json.loads(file.read(end - start)).get("labels"))
+        except OSError as error:
+            raise InputError(f"{self.path}: cannot be read ({error.strerror or error})") from None
+        except _MALFORMED:
+            raise InputError(f"{self.where(name)}: not in BDD100K's form (labels[].box2d)") from None
+
+    @cached_property
+    def _index(self) -> dict[str, tuple[int, int]]:
+        """By frame, the first byte of its entry and the one after its last."""
+        index = {}
+        decode, next_entry = json.JSONDecoder().raw_decode, re.compile(r"[^\s,]")
+        try:
+            # Latin-1 has one character a byte, so that positions in the text are positions in the file.
+            with self.path.open(encoding="latin-1", newline="") as file:
+                text = file.read()
+            end = text.index("[") + 1
+            while (found := next_entry.search(text, end)) and found[0] != "]":
+                entry, end = decode(text, found.start())
+                index[Path(entry["name"]).stem] = found.start(), end
+        except OSError as error:
+            raise InputError(f"{self.path}: cannot be read ({error.strerror or error})") from None
+        except _MALFORMED:
+            raise InputError(f"{self.path}: not a list of labelled frames in BDD100K's form") from None
+        if not found:
+            raise InputError(f"{self.path}: the list of frames has no end, copy the file again")
+        return index
+
+
+Labels = LabelFolder | LabelList
+
+
+def bdd_folder(folder: Path) -> LabelFolder:
+    """BDD100K's per-image JSON: ``frames[0].objects[]`` with ``category`` and ``box2d``."""
+    return LabelFolder(folder, ".json", _read_bdd)
+
+
+def yolo_folder(folder: Path) -> LabelFolder:
+    """Text files with a line ``class cx cy w h`` a box, as fractions of the picture's sides."""
+    return LabelFolder(folder, ".txt", _read_yolo)
+
+
+def boxes_of(labels: Iterable[Label], categories: frozenset[str], size: tuple[int, int]) -> np.ndarray:
+    """Boxes of ``categories`` as float32 ``[N, 4]``, clipped to the picture; those left without area are dropped."""
+    boxes = np.array([label.box for label in labels if label.category in categories], np.float32).reshape(-1, 4)
+    height, width = size
+    boxes = np.clip(boxes, 0, np.array([width, height, width, height], np.float32))
+    return boxes[(boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])]
+
+
+def _read_bdd(path: Path, size: tuple[int, int]) -> list[Label]:
+    data = read_json(path)
+    try:
+        return _labels(data["frames"][0].get("objects"))
+    except _MALFORMED:
+        raise InputError(f"{path}: not a label file in BDD100K's form (frames[0].objects[].box2d)") from None
+
+
+def _labels(objects: list[dict[str, Any]] | None) -> list[Label]:
+    """BDD100K's objects to labels. Areas and lanes are polygons, have no ``box2d`` and are left out."""
+    return [
+        Label(str(item["category"]), _box(*(item["box2d"][key] for key in ("x1", "y1", "x2", "y2"))))
+        for item in objects or []
+        if item.get("box2d")
+    ]
+
+
+def _read_yolo(path: Path, size: tuple[int, int]) -> list[Label]:
+    height, width = size
+    try:
+        rows = [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        labels = []
+        for category, *values in rows:
+            x, y, w, h = (float(value) for value in values)
+            box = _box((x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height)
+            labels.append(Label(category, box))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except ValueError:
+        raise InputError(f"{path}: not a YOLO label file (a line must be: class cx cy w h)") from None
+    return labels
+
+
+def _box(x1: Any, y1: Any, x2: Any, y2: Any) -> tuple[float, float, float, float]:
+    box = (float(x1), float(y1), float(x2), float(y2))
+    if not all(math.isfinite(value) for value in box):
+        raise ValueError("box is not finite")
+    return box

@@ -1,0 +1,102 @@
+"""What the rest of the project asks of a network. A user's own joins by subclassing :class:`Network`."""
+
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from perception.spec import InputSpec
+from perception.tasks import DRIVABLE, LANE
+
+# A network's raw outputs by task; what stands under each task is the network's own affair.
+Raw = dict[str, Any]
+
+
+class Targets(NamedTuple):
+    """Labels of a batch in network-input pixels.
+
+    Attributes:
+        boxes: float ``[M, 5]``: index of the image in the batch, then x1, y1, x2, y2.
+        drivable: uint8 ``[N, H, W]``, 0 or 1.
+        lane: uint8 ``[N, H, W]``, 0 or 1.
+    """
+
+    boxes: Tensor
+    drivable: Tensor
+    lane: Tensor
+
+    def to(self, device: torch.device | str) -> "Targets":
+        """The same labels on another device."""
+        return Targets(*(part.to(device, non_blocking=True) for part in self))
+
+
+class Decoded(NamedTuple):
+    """Raw outputs read: boxes ``[N, K, 4]`` (x1, y1, x2, y2, input pixels), scores ``[N, K]``, probabilities
+    ``[N, H, W]`` of the two masks."""
+
+    boxes: Tensor
+    scores: Tensor
+    drivable: Tensor
+    lane: Tensor
+
+
+class Network(nn.Module):
+    """A multi-task perception network.
+
+    Class attributes:
+        name: the name in checkpoints and on the command line.
+        taps: modules whose outputs are distilled, path by tap name.
+        regions: which modules may lose channels: paths (prefixes) by region name; the first is the default.
+        protected: paths of layers whose outputs have a fixed meaning and keep every channel.
+        mean, std: what images in [0, 1] are normalised with, per channel.
+
+    Attributes:
+        config: keyword arguments that make the same network again, JSON values only.
+        spec: input geometry and thresholds.
+    """
+
+    name: ClassVar[str]
+    taps: ClassVar[dict[str, str]]
+    regions: ClassVar[dict[str, tuple[str, ...]]]
+    protected: ClassVar[tuple[str, ...]]
+    mean: ClassVar[tuple[float, float, float]] = (0.0, 0.0, 0.0)
+    std: ClassVar[tuple[float, float, float]] = (1.0, 1.0, 1.0)
+
+    config: dict[str, Any]
+    spec: InputSpec
+
+    def forward(self, images: Tensor) -> Raw:
+        """Normalised images ``[N, 3, H, W]`` to raw outputs by task."""
+        raise NotImplementedError
+
+    def losses(self, raw: Raw, targets: Targets) -> dict[str, Tensor]:
+        """One scalar a task, weighted so that their sum is the training loss."""
+        raise NotImplementedError
+
+    def decode(self, raw: Raw) -> Decoded:
+        """Raw outputs to boxes, scores and probabilities; traceable for export."""
+        raise NotImplementedError
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """uint8 ``[N, H, W, 3]`` RGB to the float ``[N, 3, H, W]`` that :meth:`forward` takes."""
+        kind = next(self.parameters()).dtype
+        mean, std = (torch.tensor(v, dtype=kind, device=images.device).view(1, 3, 1, 1) for v in (self.mean, self.std))
+        return (images.to(kind).permute(0, 3, 1, 2) / 255 - mean) / std
+
+
+class DeployForm(nn.Module):
+    """A network as it is deployed: bytes in, boxes, scores and byte masks out (the ONNX file's inputs and outputs)."""
+
+    def __init__(self, network: Network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """uint8 ``[N, H, W, 3]`` RGB to boxes, scores, drivable and lane as ``perception.tasks.Outputs`` has them."""
+        decoded = self.network.decode(self.network(self.network.normalise(image)))
+        masks = {task: _to_bytes(getattr(decoded, task)) for task in (DRIVABLE, LANE)}
+        return decoded.boxes.float(), decoded.scores.float(), masks[DRIVABLE], masks[LANE]
+
+
+def _to_bytes(probability: Tensor) -> Tensor:
+    return (probability * 255 + 0.5).to(torch.uint8)

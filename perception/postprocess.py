@@ -1,0 +1,46 @@
+"""From a network's outputs to what was seen in one frame, the same on a board and in an evaluation."""
+
+import numpy as np
+
+from perception.boxes import nms
+from perception.geometry import Fit
+from perception.spec import InputSpec
+from perception.tasks import Outputs, Prediction
+
+
+def postprocess(
+    outputs: Outputs,
+    index: int,
+    spec: InputSpec,
+    fit: Fit,
+    min_score: float = 0.25,
+    iou: float = 0.45,
+    limit: int = 300,
+    clip: bool = True,
+) -> Prediction:
+    """Read frame ``index`` of a batch. The defaults suit a display (YOLOP's demonstration has the same).
+
+    Candidates that are not numbers, as a half-precision overflow leaves them, are dropped.
+
+    Args:
+        outputs: of the whole batch.
+        index: of the frame in it.
+        spec: of the network; where ``needs_nms``, overlapping boxes are suppressed.
+        fit: how the frame was placed in the network's input.
+        min_score: a box must exceed it.
+        iou: suppression drops a box that overlaps a better one by more.
+        limit: boxes to keep at most, best first.
+        clip: whether boxes end at the border of the picture.
+
+    Returns:
+        Boxes in native pixels, best first; masks as they are, views of ``outputs``.
+    """
+    boxes, scores = outputs.boxes[index], outputs.scores[index]
+    sound = (scores > min_score) & np.isfinite(boxes).all(axis=1)
+    boxes, scores = boxes[sound], scores[sound]
+    best = nms(boxes, scores, iou, limit) if spec.needs_nms else np.argsort(-scores, kind="stable")[:limit]
+    native = fit.boxes_to_native(boxes[best])
+    if clip:
+        height, width = fit.native
+        native = np.clip(native, 0, np.array([width, height, width, height], np.float32))
+    return Prediction(native, scores[best], outputs.drivable[index], outputs.lane[index])

@@ -1,0 +1,91 @@
+"""Exported networks behind one interface, whichever library runs them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol, get_args
+
+import numpy as np
+
+from perception.errors import InputError
+from perception.spec import Deployed
+from perception.tasks import Outputs
+
+Provider = Literal["auto", "cpu", "cuda", "tensorrt"]
+PROVIDERS: tuple[Provider, ...] = get_args(Provider)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Where one inference spent its milliseconds.
+
+    Attributes:
+        copy_in: host to device; None where the library does not copy or cannot tell it apart.
+        compute: the network itself, with whatever could not be told apart from it.
+        copy_out: device to host; None as above.
+    """
+
+    copy_in: float | None
+    compute: float
+    copy_out: float | None
+
+
+class Backend(Protocol):
+    """An exported network, opened and ready.
+
+    A batch is uint8 ``[batch, H, W, 3]`` RGB in ``info.spec.size``. Only one thread at a time may use a backend.
+    The arrays of an answer belong to the caller: the next inference does not touch them.
+
+    Attributes:
+        path: the file.
+        kind: ``onnx`` or ``engine``, as in reports.
+        info: what the file says of itself.
+        batch: how many pictures one inference takes.
+    """
+
+    path: Path
+    kind: str
+    info: Deployed
+    batch: int
+
+    def infer(self, images: np.ndarray) -> Outputs:
+        """Answer for a batch."""
+
+    def timed(self, images: np.ndarray) -> tuple[Outputs, Split]:
+        """Answer for a batch and say where the time went."""
+
+    def bound(self, images: np.ndarray) -> Callable[[], None]:
+        """A call that only computes: the batch is on the device already and the outputs stay there."""
+
+    def describe(self) -> dict[str, str | int]:
+        """Library, version and device, flat, for reports."""
+
+    def close(self) -> None:
+        """Free the device; the backend cannot be used afterwards."""
+
+    def __enter__(self) -> "Backend": ...
+
+    def __exit__(self, *_) -> None: ...
+
+
+def open_backend(path: Path, provider: Provider = "auto", threads: int = 0) -> Backend:
+    """Open an exported network by its suffix.
+
+    Args:
+        path: ``.onnx`` file.
+        provider: where ONNX Runtime computes; ``auto`` takes CUDA where it works, else the CPU.
+        threads: CPU threads for one operator; 0 leaves it to the library.
+
+    Raises:
+        InputError: the file is absent, not runnable here, or not written by this project.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    if path.suffix == ".onnx":
+        from runtime.backends.onnxruntime import OnnxRuntime
+
+        return OnnxRuntime(path, provider, threads)
+    if path.suffix == ".engine":
+        raise InputError(f"{path}: TensorRT engines cannot be run yet; use the .onnx file the engine was built from")
+    raise InputError(f"{path}: not an exported network (.onnx); write one with: panoedge export onnx")

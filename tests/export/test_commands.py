@@ -1,0 +1,79 @@
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import pytest
+
+from export import parity
+from export.commands import register_export, register_onnx
+from export.session import open_session
+from perception import checkpoint
+from perception.command import main
+from perception.cost import Cost, cost
+from perception.synthetic import render
+
+
+def _run(*arguments) -> int:
+    return main("test", "", [register_onnx, register_export], [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def pruned(source, tmp_path) -> Path:
+    """One hidden channel less in the first CSP block."""
+    network = checkpoint.load(source).network
+    full = {key: tensor.clone() for key, tensor in network.state_dict().items()}
+    widths = checkpoint.layer_widths(network)
+    first, second = "model.2.m.0.cv1", "model.2.m.0.cv2"
+    left = widths[f"{first}.conv"][1] - 1
+    widths[f"{first}.conv"][1] = widths[f"{second}.conv"][0] = left
+    widths[f"{first}.bn"] = [left, left, 1]
+    checkpoint.set_layer_widths(network, widths)
+    kept = {key: full[key][tuple(slice(side) for side in t.shape)] for key, t in network.state_dict().items()}
+    network.load_state_dict(kept)
+    path = tmp_path / "pruned.safetensors"
+    checkpoint.save(path, network, [])
+    return path
+
+
+def test_pruned_network_at_another_size_and_batch(pruned, network, tmp_path, capsys):
+    pictures, out = tmp_path / "pictures", tmp_path / "deep" / "pruned.onnx"
+    pictures.mkdir()
+    for seed in range(3):
+        cv2.imwrite(str(pictures / f"{seed}.png"), render(seed, (64, 96)).image)
+    arguments = ("--size", "96x64", "--batch", "2", "--images", pictures)
+    assert _run("export", "onnx", pruned, "--out", out, *arguments) == 0
+    printed = capsys.readouterr().out
+    assert "boxes, px" in printed
+    assert f"{out}: yolop in FP32, input 96x64 (HxW), batch 2" in printed
+    session = open_session(out)
+    costs = cost(checkpoint.load(pruned).network, (96, 64))
+    assert session.batch == 2
+    assert session.deployed.spec == replace(network.spec, size=(96, 64))
+    assert Cost(session.deployed.parameters, session.deployed.macs) == costs
+    assert costs.parameters < cost(network).parameters
+
+
+def test_disagreement_is_a_failed_gate_and_leaves_no_file(source, tmp_path, traced_before, monkeypatch, capsys):
+    monkeypatch.setitem(parity.LIMITS, "fp32", parity.Limits(1e-12, 1e-12, 0.0))
+    out = tmp_path / "tiny.onnx"
+    assert _run("onnx", source, "--out", out) == 1
+    captured = capsys.readouterr()
+    assert f"gate failed: {out}: not written, it differs from the network in scores" in captured.err
+    assert "largest" in captured.out
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        (("--size", "100x96"), "100x96"),
+        (("--size", "large"), "'large'"),
+        (("--batch", "0"), "batch 0"),
+        (("--precision", "int8"), "int8"),
+    ],
+)
+def test_bad_input_takes_one_line(source, tmp_path, arguments, fault, capsys):
+    assert _run("onnx", source, "--out", tmp_path / "x.onnx", *arguments) == 2
+    error = capsys.readouterr().err
+    assert fault in error and error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,47 @@
+from copy import deepcopy
+
+from panoedge.report import merge
+from panoedge.report.schema import check, device_of, gate_of
+
+
+def single(report: dict, name: str) -> dict:
+    """The report that a benchmark of one model writes."""
+    return {**deepcopy(report), "models": [next(m for m in deepcopy(report["models"]) if m["name"] == name)]}
+
+
+def test_models_keep_their_order_and_their_gates(report):
+    slow = {**single(report, "teacher"), "gate": {**report["gate"], "passed": False}}
+    merged = check(merge([slow, single(report, "student-fp16")]), "merged")
+    assert [model["name"] for model in merged["models"]] == ["teacher", "student-fp16"]
+    assert [gate_of(merged, model)["passed"] for model in merged["models"]] == [False, True]
+
+
+def test_another_device_stays_with_its_models(report):
+    other = {**single(report, "student-fp16"), "device": {"name": "workstation"}}
+    merged = merge([report, other])
+    assert merged["device"] == report["device"]
+    assert device_of(merged, merged["models"][0]) == report["device"]
+    assert device_of(merged, merged["models"][-1]) == {"name": "workstation"}
+
+
+def test_the_same_run_counts_once_and_namesakes_are_numbered(report):
+    teacher, again = single(report, "teacher"), single(report, "teacher")
+    again["models"][0]["bytes"] += 1
+    merged = merge([teacher, deepcopy(teacher), again, {**again, "device": {"name": "x"}}])
+    assert [model["name"] for model in merged["models"]] == ["teacher", "teacher (2)", "teacher (3)"]
+
+
+def test_title_and_date(report):
+    later = {**single(report, "student"), "title": "another", "created": "2026-03-01T12:00:00+02:00"}
+    latest = {**single(report, "pruned"), "title": "another", "created": "2026-03-01T10:30:00"}
+    merged = merge([report, later, latest])
+    assert merged["created"] == "2026-03-01T10:30:00"
+    assert merged["title"] == "Comparison of 7 models"
+    assert merge([later, latest])["title"] == "another"
+
+
+def test_inputs_are_left_alone_and_merging_again_changes_nothing(report):
+    before = deepcopy(report)
+    merged = merge([report, {**single(report, "student-fp16"), "device": {"name": "x"}}])
+    assert report == before
+    assert merge([merged]) == merged

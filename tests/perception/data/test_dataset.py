@@ -1,0 +1,109 @@
+import json
+import pickle
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+
+from perception.data import open_dataset
+from perception.errors import InputError
+
+
+def test_every_layout_tells_the_same(any_layout, tiny_frames):
+    root, layout = any_layout
+    dataset = open_dataset(root)
+    assert (dataset.root, dataset.layout, dataset.split) == (root, layout, "val")
+    assert dataset.names == ("b-first", "c-second")
+    assert len(dataset) == 2
+    for sample, frame in zip(dataset, tiny_frames, strict=True):
+        assert sample.name == frame.name
+        np.testing.assert_allclose(sample.image, frame.image, atol=3)
+        vehicles = [box for category, box in frame.boxes.items() if category != "pedestrian"]
+        assert sample.boxes.dtype == np.float32
+        np.testing.assert_allclose(sample.boxes, np.reshape(vehicles, (-1, 4)), atol=1e-4)
+        for mask, expected in ((sample.drivable, frame.drivable), (sample.lane, frame.lane)):
+            assert mask.dtype == np.uint8
+            np.testing.assert_array_equal(mask, expected)
+
+
+def test_archives_side_by_side(bdd100k):
+    assert open_dataset(bdd100k).root == bdd100k / "bdd100k"
+
+
+def test_a_frame_can_be_asked_for_again_and_by_a_copy_in_another_process(any_layout):
+    root, _ = any_layout
+    dataset = open_dataset(root)
+    copy = pickle.loads(pickle.dumps(dataset))
+    np.testing.assert_array_equal(dataset[1].image, copy[-1].image)
+    assert copy[0].boxes.shape == (2, 4)
+    with pytest.raises(IndexError):
+        dataset[2]
+
+
+def test_png_pictures_are_read_too(yolop):
+    jpeg = yolop / "images/val/b-first.jpg"
+    cv2.imwrite(str(jpeg.with_suffix(".png")), cv2.imread(str(jpeg)))
+    jpeg.unlink()
+    dataset = open_dataset(yolop)
+    assert dataset.names == ("b-first", "c-second")
+    assert dataset[0].image.shape == (48, 64, 3)
+
+
+def test_an_unknown_split_says_which_there_are(any_layout):
+    root, _ = any_layout
+    with pytest.raises(InputError, match="no split 'train', there are: val"):
+        open_dataset(root, "train")
+
+
+def test_a_split_without_one_of_its_parts_is_named(yolop):
+    shutil.rmtree(yolop / "ll_seg_annotations/val")
+    with pytest.raises(InputError, match=r"half a data set of the yolop layout, missing: ll_seg_annotations/val$"):
+        open_dataset(yolop)
+
+
+def test_an_empty_split_is_refused(yolop):
+    for file in (yolop / "images/val").iterdir():
+        file.unlink()
+    with pytest.raises(InputError, match="images/val: no labelled pictures"):
+        open_dataset(yolop)
+
+
+@pytest.mark.parametrize("file", ["det_annotations/val/c-second.json", "ll_seg_annotations/val/c-second.png"])
+def test_a_picture_without_its_label_or_mask_is_named_at_once(yolop, file):
+    (yolop / file).unlink()
+    with pytest.raises(InputError, match=rf"{file}: missing \(1 of 2 pictures"):
+        open_dataset(yolop)
+
+
+def test_pictures_that_the_list_leaves_out_are_no_frames(bdd100k):
+    path = bdd100k / "bdd100k/labels/det_20/det_val.json"
+    path.write_text(json.dumps([entry for entry in json.loads(path.read_text()) if entry["name"] != "b-first.jpg"]))
+    assert open_dataset(bdd100k).names == ("c-second",)
+
+
+def test_a_broken_frame_is_named_when_it_is_read(yolop):
+    picture = yolop / "images/val/c-second.jpg"
+    picture.write_bytes(picture.read_bytes()[:-20])
+    dataset = open_dataset(yolop)
+    assert dataset[0].name == "b-first"
+    with pytest.raises(InputError, match=r"c-second\.jpg: the end of this JPEG is missing"):
+        dataset[1]
+
+
+def test_a_mask_of_another_size_is_refused(yolop):
+    cv2.imwrite(str(yolop / "da_seg_annotations/val/b-first.png"), np.zeros((24, 32), np.uint8))
+    with pytest.raises(InputError, match=r"b-first\.png: is 32x24 \(WxH\), its picture 64x48"):
+        open_dataset(yolop)[0]
+
+
+def test_real_photographs(camvid):
+    dataset = open_dataset(camvid)
+    assert (len(dataset), dataset.layout) == (65, "yolop")
+    boxes = 0
+    for sample in dataset:
+        assert sample.image.shape == (480, 640, 3)
+        assert sample.drivable.shape == sample.lane.shape == (480, 640)
+        assert sample.drivable.max() == 1
+        boxes += len(sample.boxes)
+    assert boxes == 195

@@ -1,0 +1,100 @@
+import subprocess
+import sys
+
+import pytest
+
+from perception.command import main
+from perception.errors import GateFailed, InputError
+
+
+def program(action):
+    """Runs a program with one subcommand, ``act --size N``, that does ``action(arguments)``."""
+
+    def register(subparsers):
+        parser = subparsers.add_parser("act", description="Acts.\n\nexample:\n  tool act --size 3", help="acts")
+        parser.add_argument("--size", type=int, default=7, help="how much")
+        parser.add_argument("--name", help="what to call it")
+        parser.set_defaults(run=action)
+
+    return lambda *argv: main("tool", "A tool.", [register], argv)
+
+
+def failing(error):
+    def action(_):
+        raise error
+
+    return program(action)
+
+
+def test_done(capsys):
+    seen = []
+    assert program(lambda arguments: seen.append(arguments.size))("act", "--size", "3") == 0
+    assert seen == [3]
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "line"),
+    [
+        (InputError("a.json: not valid JSON"), 2, "tool: a.json: not valid JSON\n"),
+        (GateFailed("31.0 FPS, 32 asked"), 1, "tool: gate failed: 31.0 FPS, 32 asked\n"),
+        (KeyboardInterrupt(), 130, "tool: interrupted\n"),
+        (SystemExit(5), 5, ""),
+        (SystemExit(), 0, ""),
+    ],
+)
+def test_a_bad_end_is_one_line_and_a_status(capsys, error, status, line):
+    assert failing(error)("act") == status
+    assert capsys.readouterr() == ("", line)
+
+
+def test_a_fault_of_the_program_is_not_hidden():
+    with pytest.raises(ZeroDivisionError):
+        failing(ZeroDivisionError())("act")
+
+
+@pytest.mark.parametrize("argv", [(), ("fly",), ("act", "--size", "big"), ("act", "--colour", "red"), ("act", "more")])
+def test_bad_usage_is_one_line(capsys, argv):
+    assert program(print)(*argv) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("tool")
+    assert err.endswith("--help)\n")
+    assert err.count("\n") == 1
+
+
+def test_help_lists_commands(capsys):
+    assert program(print)("--help") == 0
+    out = capsys.readouterr().out
+    assert "A tool." in out
+    assert "acts" in out
+
+
+def test_help_of_a_command_shows_defaults_and_keeps_examples(capsys):
+    assert program(print)("act", "--help") == 0
+    out = capsys.readouterr().out
+    assert "how much (default: 7)" in out
+    assert "what to call it\n" in out
+    assert "example:\n  tool act --size 3\n" in out
+
+
+def test_commands_of_several_parts_join(capsys):
+    registers = [lambda sub, name=name: sub.add_parser(name).set_defaults(run=lambda _: print(name)) for name in "ab"]
+    assert main("tool", "A tool.", registers, ["b"]) == 0
+    assert capsys.readouterr().out == "b\n"
+
+
+def test_a_reader_that_leaves_early_is_no_fault():
+    script = (
+        "from perception.command import main\n"
+        "def run(_):\n"
+        "    for number in range(100000): print(number)\n"
+        "def register(sub): sub.add_parser('count').set_defaults(run=run)\n"
+        "raise SystemExit(main('tool', '', [register], ['count']))\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as tool:
+        assert tool.stdout.readline() == "0\n"
+        tool.stdout.close()
+        assert tool.stderr.read() == ""

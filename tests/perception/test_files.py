@@ -1,0 +1,119 @@
+import os
+
+import pytest
+
+from perception.errors import InputError
+from perception.files import atomic, check_writable, read_json, writable_folder, write_json, write_text
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.fixture
+def closed(tmp_path):
+    """A folder that cannot be made, whoever runs the tests: a file is in the way."""
+    (tmp_path / "file").write_text("")
+    return tmp_path / "file" / "folder"
+
+
+def test_a_file_appears_when_it_is_whole(tmp_path):
+    target = tmp_path / "deep" / "model.onnx"
+    with atomic(target) as temporary:
+        assert temporary.suffix == ".onnx"
+        temporary.write_bytes(b"whole")
+        assert not target.exists()
+    assert target.read_bytes() == b"whole"
+    assert names(target.parent) == ["model.onnx"]
+
+
+def test_a_failure_leaves_what_was_there(tmp_path):
+    target = tmp_path / "report.json"
+    target.write_text("old")
+    with pytest.raises(RuntimeError, match="midway"), atomic(target) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError("midway")
+    assert target.read_text() == "old"
+    assert names(tmp_path) == ["report.json"]
+
+
+def test_a_file_is_replaced(tmp_path):
+    target = tmp_path / "a.txt"
+    for text in ("one", "two, with ümlauts"):
+        write_text(target, text)
+        assert target.read_text(encoding="utf-8") == text
+
+
+def test_permissions_are_those_of_any_new_file(tmp_path):
+    write_text(tmp_path / "ours", "")
+    (tmp_path / "plain").write_text("")
+    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_a_folder_is_not_a_file(tmp_path):
+    with pytest.raises(InputError, match="is a folder"):
+        write_text(tmp_path, "text")
+    assert names(tmp_path) == []
+
+
+def test_a_place_that_cannot_be_written(closed):
+    for write in (lambda: write_text(closed / "a", ""), lambda: writable_folder(closed)):
+        with pytest.raises(InputError, match="cannot be written") as caught:
+            write()
+        assert str(closed) in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="permissions do not bind the superuser")
+def test_a_folder_without_permission(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(InputError, match="Permission denied"):
+        writable_folder(tmp_path)
+
+
+def test_json_survives(tmp_path):
+    data = {"a": [1, 2.5, None, True], "ü": {"deep": "text"}}
+    write_json(tmp_path / "a.json", data)
+    assert read_json(tmp_path / "a.json") == data
+    assert (tmp_path / "a.json").read_text().endswith("}\n")
+
+
+def test_json_that_cannot_be_written_leaves_nothing(tmp_path):
+    with pytest.raises(TypeError):
+        write_json(tmp_path / "a.json", {"a": object()})
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"{'a': 1}", b"\xff\xfe\x00"])
+def test_json_that_is_none(tmp_path, content):
+    broken = tmp_path / "broken.json"
+    broken.write_bytes(content)
+    with pytest.raises(InputError, match=r"broken\.json: not valid JSON"):
+        read_json(broken)
+
+
+def test_json_that_is_not_there(tmp_path):
+    with pytest.raises(InputError, match=r"absent\.json: cannot be read \(No such file"):
+        read_json(tmp_path / "absent.json")
+    with pytest.raises(InputError, match="cannot be read"):
+        read_json(tmp_path)
+
+
+def test_a_folder_is_made_and_left_empty(tmp_path):
+    folder = writable_folder(tmp_path / "a" / "b")
+    assert folder.is_dir()
+    assert names(folder) == []
+    assert writable_folder(folder) == folder
+
+
+def test_a_later_file_is_checked_without_making_it(tmp_path):
+    target = tmp_path / "runs" / "out.json"
+    assert check_writable(target) == target
+    assert names(tmp_path / "runs") == []
+
+
+def test_a_later_file_that_will_fail(tmp_path, closed):
+    with pytest.raises(InputError, match="is a folder"):
+        check_writable(tmp_path)
+    with pytest.raises(InputError, match="cannot be written"):
+        check_writable(closed / "a.json")

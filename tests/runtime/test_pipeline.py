@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+
+from perception.errors import InputError
+from runtime.backends import open_backend
+from runtime.pipeline import Frame, Perceiver
+
+
+def picture(size, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)
+
+
+@pytest.fixture
+def perceiver(network):
+    with open_backend(network, "cpu") as backend:
+        yield Perceiver(backend)
+
+
+def test_one_frame(perceiver):
+    # 128x192 is twice the network's 64x96: boxes come back twice as large, the overlapping one suppressed.
+    seen = perceiver(np.full((128, 192, 3), 200, np.uint8))
+    np.testing.assert_allclose(seen.boxes, [[20, 20, 80, 100], [120, 40, 180, 120]], atol=1e-3)
+    np.testing.assert_allclose(seen.scores, [0.9, 0.6])
+    assert (seen.drivable == 200).all()
+    assert (seen.lane == 55).all()
+
+
+def test_letterbox_padding_is_clean_after_other_sizes(perceiver):
+    wide, tall = picture((40, 120)), picture((120, 40))
+    for image in (wide, tall, wide, tall, wide, wide):
+        images, placed = perceiver.pre(image)
+        np.testing.assert_array_equal(images[0], placed.image(image))
+
+
+def test_buffers_are_written_again(perceiver):
+    addresses = {perceiver.pre(picture((64, 96), seed))[0].ctypes.data for seed in range(20)}
+    assert len(addresses) < 10
+
+
+def test_stream_sees_what_single_frames_show(perceiver):
+    sizes = [(64, 96), (64, 96), (100, 100), (30, 200)]
+    frames = [Frame(str(index), picture(sizes[index % 4], index)) for index in range(40)]
+    results = list(perceiver.stream(frames))
+    assert [seen.frame.name for seen in results] == [frame.name for frame in frames]
+    for seen in results:
+        alone = perceiver(seen.frame.image)
+        np.testing.assert_array_equal(seen.prediction.drivable, alone.drivable)
+        np.testing.assert_array_equal(seen.prediction.boxes, alone.boxes)
+        assert seen.fit.native == seen.frame.image.shape[:2]
+
+
+def test_networks_of_larger_batch_are_refused(export_onnx, tmp_path):
+    with (
+        open_backend(export_onnx(tmp_path / "two.onnx", batch=2), "cpu") as backend,
+        pytest.raises(InputError, match="takes 2 pictures at a time"),
+    ):
+        Perceiver(backend)

@@ -1,0 +1,121 @@
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from perception.errors import InputError
+from runtime.backends import open_backend
+from runtime.pipeline import Frame
+from runtime.run import run
+from runtime.sources import Source, drawn_source, open_source
+
+
+@pytest.fixture
+def backend(network):
+    with open_backend(network, "cpu") as opened:
+        yield opened
+
+
+@pytest.fixture
+def film():
+    """Six frames that say that they are a video."""
+    return replace(drawn_source((90, 160), count=6), kind="video", fps=12.0)
+
+
+def files(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_folder_of_pictures(backend, tmp_path):
+    assert run(backend, drawn_source((90, 160)), tmp_path / "seen") == 4
+    assert files(tmp_path / "seen") == [f"drawn-{index}.jpg" for index in range(4)]
+    assert cv2.imread(str(tmp_path / "seen" / "drawn-0.jpg")).shape == (90, 160, 3)
+
+
+@pytest.mark.parametrize("name", ["seen.jpg", "seen.png", "SEEN.PNG"])
+def test_one_picture(backend, tmp_path, name):
+    # Bright everywhere: all drivable, no lane, so the picture turns green.
+    cv2.imwrite(str(tmp_path / "in.png"), np.full((90, 160, 3), 220, np.uint8))
+    assert run(backend, open_source(str(tmp_path / "in.png")), tmp_path / name) == 1
+    blue, green, red = cv2.imread(str(tmp_path / name))[80, 5].astype(int)
+    assert green > red + 20 and green > blue + 20
+
+
+def test_video(backend, tmp_path, film):
+    assert run(backend, film, tmp_path / "seen.mp4") == 6
+    assert files(tmp_path) == ["seen.mp4"]
+    capture = cv2.VideoCapture(str(tmp_path / "seen.mp4"))
+    assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(12)
+    shapes = []
+    while (frame := capture.read())[0]:
+        shapes.append(frame[1].shape)
+    assert shapes == [(90, 160, 3)] * 6
+
+
+def test_limit(backend, tmp_path, film):
+    assert run(backend, film, tmp_path / "seen", limit=2) == 2
+    assert files(tmp_path / "seen") == ["drawn-0.jpg", "drawn-1.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [("seen.jpg", "is one picture"), ("seen.mp4", "a video comes from"), ("seen.gif", "name a folder, a picture")],
+)
+def test_out_that_does_not_suit_the_source(backend, tmp_path, name, fault):
+    with pytest.raises(InputError, match=fault):
+        run(backend, drawn_source((90, 160)), tmp_path / name)
+    assert files(tmp_path) == []
+
+
+def test_out_that_cannot_be_written(backend, tmp_path, film):
+    (tmp_path / "file").write_text("in the way")
+    for out in ("file", "file/seen.mp4", "file/seen"):
+        with pytest.raises(InputError):
+            run(backend, film, tmp_path / out)
+    assert (tmp_path / "file").read_text() == "in the way"
+
+
+def test_the_source_is_never_painted_over(backend, tmp_path, monkeypatch):
+    cv2.imwrite(str(tmp_path / "in.jpg"), np.full((90, 160, 3), 220, np.uint8))
+    original = (tmp_path / "in.jpg").read_bytes()
+    monkeypatch.chdir(tmp_path)
+    for source, out in (("in.jpg", "in.jpg"), ("in.jpg", "."), (".", str(tmp_path))):
+        with pytest.raises(InputError, match="would be painted over"):
+            run(backend, open_source(source), out)
+    assert (tmp_path / "in.jpg").read_bytes() == original
+
+
+def broken_after(count, error):
+    def frames():
+        for index in range(count):
+            yield Frame(str(index), np.zeros((90, 160, 3), np.uint8))
+        raise error
+
+    return frames
+
+
+def test_a_video_that_breaks_off_leaves_nothing(backend, tmp_path):
+    source = Source("film", "video", broken_after(3, InputError("film: broken")), 12.0)
+    with pytest.raises(InputError, match="broken"):
+        run(backend, source, tmp_path / "seen.mp4")
+    assert files(tmp_path) == []
+
+
+def test_interrupting_a_camera_keeps_what_it_saw(backend, tmp_path):
+    source = Source("camera 0", "camera", broken_after(3, KeyboardInterrupt()), 12.0)
+    assert run(backend, source, tmp_path / "seen.mp4") == 3
+    assert cv2.VideoCapture(str(tmp_path / "seen.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == 3
+
+
+def test_interrupting_a_video_leaves_nothing(backend, tmp_path):
+    source = Source("film", "video", broken_after(3, KeyboardInterrupt()), 12.0)
+    with pytest.raises(KeyboardInterrupt):
+        run(backend, source, tmp_path / "seen.mp4")
+    assert files(tmp_path) == []
+
+
+def test_no_frames_no_video(backend, tmp_path):
+    with pytest.raises(InputError, match="no whole video"):
+        run(backend, Source("camera 0", "camera", lambda: iter(()), 12.0), tmp_path / "seen.mp4")
+    assert files(tmp_path) == []
