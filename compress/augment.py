@@ -59,7 +59,7 @@ def draw_matrix(size: tuple[int, int], settings: Augmentation, rng: np.random.Ge
     height, width = size
     angle = rng.uniform(-settings.rotate, settings.rotate)
     zoom = np.exp(rng.uniform(-1, 1) * np.log1p(settings.scale))
-    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), angle, zoom)
+    matrix = np.asarray(cv2.getRotationMatrix2D((width / 2, height / 2), angle, zoom), np.float64)
     matrix[:, 2] += rng.uniform(-settings.translate, settings.translate, 2) * (width, height)
     if rng.random() < settings.flip:
         matrix = np.array([[-1, 0, width], [0, 1, 0]]) @ np.vstack((matrix, [0, 0, 1]))

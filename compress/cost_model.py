@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-import torch
 from torch import nn
 
 from compress.groups import CONVOLUTIONS, ChannelGroups
+from perception.cost import positions
 from perception.networks.base import Network
 
 
@@ -18,8 +18,8 @@ class CostModel:
 
     def __init__(self, network: Network, groups: ChannelGroups):
         self._layers = {path: _Layer(layer) for path, layer in network.named_modules() if list(layer.parameters(False))}
-        for path, positions in _positions(network).items():
-            self._layers[path].positions = positions
+        for path, count in positions(network).items():
+            self._layers[path].positions = count
         self._taken: dict[str, list[tuple[_Layer, str, float]]] = {
             group.path: [(self._layers[slot.path], slot.side, len(slot.index) / group.channels) for slot in group.slots]
             for group in groups
@@ -62,26 +62,3 @@ class _Layer:
         depthwise = self.groups > 1 and self.groups == self.inputs
         inputs = 1 if depthwise else (self.inputs - less_in) / self.groups
         return (self.out - less_out) * inputs * self.kernel
-
-
-@torch.no_grad()
-def _positions(network: Network) -> dict[str, int]:
-    """How often each convolution's and linear layer's weights are applied to one image, by path."""
-    positions: dict[str, int] = {}
-
-    def count(path: str):
-        def hook(layer: nn.Module, inputs: tuple, output: torch.Tensor) -> None:
-            tensor = inputs[0] if isinstance(layer, nn.ConvTranspose2d) else output
-            spatial = tensor.shape[2:] if isinstance(layer, CONVOLUTIONS) else tensor.shape[1:-1]
-            positions[path] = positions.get(path, 0) + int(spatial.numel())
-
-        return hook
-
-    layers = [(p, m) for p, m in network.named_modules() if isinstance(m, (*CONVOLUTIONS, nn.Linear))]
-    hooks = [layer.register_forward_hook(count(path)) for path, layer in layers]
-    was_training = network.training
-    network.eval()(torch.zeros(1, 3, *network.spec.size, device=next(network.parameters()).device))
-    network.train(was_training)
-    for hook in hooks:
-        hook.remove()
-    return positions

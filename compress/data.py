@@ -125,7 +125,7 @@ def loader(frames: Frames, batch: int, seed: int, workers: int = 0) -> DataLoade
 def endless(batches: DataLoader) -> Iterator[Batch]:
     """Batches of epoch after epoch."""
     for epoch in itertools.count():
-        batches.sampler.epoch = epoch
+        batches.sampler.epoch = epoch  # type: ignore[attr-defined]
         yield from batches
 
 

@@ -1,6 +1,6 @@
 """Which channels must go together: groups from Torch-Pruning's dependency graph, what they cost, and their removal."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,13 +20,15 @@ class Slot:
 
     Attributes:
         path: of the layer.
-        side: ``out`` (rows of the weight), ``in`` (columns) or ``norm`` (one scale and shift a channel).
+        side: ``out`` (what the layer writes), ``in`` (what it reads) or ``norm`` (one scale and shift a channel).
+        axis: of the weight, along which these channels lie.
         index: channels of the layer, int64 ``[n]``.
         root: the group's channel each of them belongs to, int64 ``[n]``.
     """
 
     path: str
     side: str
+    axis: int
     index: Tensor
     root: Tensor
 
@@ -65,7 +67,7 @@ class ChannelGroups:
     def __iter__(self) -> Iterator[ChannelGroup]:
         return iter(self.groups)
 
-    def remove(self, doomed: dict[str, Sequence[int]]) -> None:
+    def remove(self, doomed: Mapping[str, Sequence[int]]) -> None:
         """Take channels out of the network, by group path."""
         modules = {path: module for module, path in self._paths.items()}
         for path, channels in doomed.items():
@@ -90,7 +92,8 @@ class ChannelGroups:
                 continue
             out = self._graph.is_out_channel_pruning_fn(item.dep.handler)
             side = ("out" if out else "in") if isinstance(layer, (*CONVOLUTIONS, nn.Linear)) else "norm"
-            yield Slot(self._paths[layer], side, torch.tensor(item.idxs), torch.tensor(item.root_idxs))
+            index, root = torch.tensor(item.idxs), torch.tensor(item.root_idxs)
+            yield Slot(self._paths[layer], side, _axis(layer, side), index, root)
 
     def _may_shrink(self, group: ChannelGroup) -> bool:
         producers = [slot.path for slot in group.slots if slot.side == "out"]
@@ -120,21 +123,23 @@ def _tensors(raw: Any) -> list[Tensor]:
 
 
 def channel_sums(group: ChannelGroup, values: dict[str, Tensor]) -> Tensor:
-    """Sum ``values`` (shaped like the parameters, by name) over all weights of each channel of ``group``: ``[channels]``."""
+    """Sum ``values`` (shaped like parameters, by name) over all weights of each channel: float64 ``[channels]``."""
     total = torch.zeros(group.channels, dtype=torch.float64)
     for slot in group.slots:
         for name in ("weight", "bias"):
             value = values.get(f"{slot.path}.{name}")
             if value is None or (slot.side == "in" and name == "bias"):
                 continue
-            along = _channel_axis(slot, value)
+            along = min(slot.axis, value.ndim - 1)
             others = [axis for axis in range(value.ndim) if axis != along]
             sums = (value.sum(others) if others else value).double().cpu()
-            if slot.side == "in" and len(sums) <= int(slot.index.max()):  # grouped convolution: columns repeat
+            if len(sums) <= int(slot.index.max()):  # grouped convolution: columns repeat
                 sums = sums.repeat(-(-(int(slot.index.max()) + 1) // len(sums)))
             total.index_add_(0, slot.root, sums[slot.index])
     return total
 
 
-def _channel_axis(slot: Slot, value: Tensor) -> int:
-    return 1 if slot.side == "in" and value.ndim > 1 else 0
+def _axis(layer: nn.Module, side: str) -> int:
+    """Convolutions and linear layers keep outputs first; transposed convolutions inputs, unless they are depthwise."""
+    transposed = isinstance(layer, nn.ConvTranspose2d) and not 1 < layer.groups == layer.in_channels
+    return int((side == "in") != transposed)

@@ -5,7 +5,7 @@ are this project's reading of a paper of which only the abstract is public (docs
 """
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -124,7 +124,7 @@ def measure(network: Network, groups: Iterable[ChannelGroup], batches: Iterable[
 
 
 def _task_gradients(
-    network: Network, parameters: dict[str, Tensor], images: Tensor, targets
+    network: Network, parameters: Mapping[str, Tensor], images: Tensor, targets
 ) -> list[dict[str, Tensor]]:
     """One dictionary a task: gradients by parameter name, absent where the task does not reach."""
     losses = list(network.losses(network(network.normalise(images)), targets).values())
@@ -164,9 +164,13 @@ def _accumulate_gradients(network: Network, batches: Iterable[Batch]) -> None:
     network.eval()
     network.zero_grad()
     device = next(network.parameters()).device
+    seen = 0
     for images, targets in batches:
+        seen += 1
         losses = network.losses(network(network.normalise(images.to(device))), targets.to(device))
         torch.stack(list(losses.values())).sum().backward()
+    if not seen:
+        raise InputError("importance: no calibration frames")
 
 
 def importance(name: str, seed: int = 0, **safe) -> Importance:

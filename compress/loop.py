@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from compress.device import Compute
 from compress.state import load_state, save_state
-from perception.networks.base import Targets
+from perception.networks.base import Network, Targets
 from perception.progress import Progress
 
 # Images (uint8, on the device) and targets to named losses; their sum is minimised.
@@ -57,7 +57,7 @@ class Schedule:
 class Average:
     """Exponential moving average of a module's weights and statistics."""
 
-    def __init__(self, module: nn.Module, decay: float):
+    def __init__(self, module: Network, decay: float):
         self.module = copy.deepcopy(module).eval().requires_grad_(False)
         self._decay = decay
 
@@ -86,7 +86,7 @@ class Loop:
 
     def __init__(
         self,
-        network: nn.Module,
+        network: Network,
         loss: Loss,
         batches: DataLoader,
         schedule: Schedule,
@@ -97,7 +97,7 @@ class Loop:
     ):
         self.network = network
         self._trained = nn.ModuleDict({"network": network, "extra": extra or nn.Identity()})
-        self._trained.to(compute.device, memory_format=torch.channels_last)
+        self._trained.to(compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._loss = loss
         self._batches = batches
         self.schedule = schedule
@@ -119,7 +119,7 @@ class Loop:
         self.epoch = header["epoch"]
         return True
 
-    def run(self, after_epoch: Callable[[int], Any] | None = None) -> nn.Module:
+    def run(self, after_epoch: Callable[[int], Any] | None = None) -> Network:
         """Train the remaining epochs and return the averaged network; ``after_epoch`` gets the number done."""
         with Progress("training", self._steps) as progress:
             progress.step(self.epoch * len(self._batches))
@@ -138,7 +138,7 @@ class Loop:
         return {**asdict(self.schedule), "steps": self._steps}
 
     def _one_epoch(self, progress: Progress) -> None:
-        self._batches.sampler.epoch = self.epoch  # type: ignore[union-attr]
+        self._batches.sampler.epoch = self.epoch  # type: ignore[attr-defined]
         self._trained.train()
         for number, (images, targets) in enumerate(self._batches):
             step = self.epoch * len(self._batches) + number

@@ -4,25 +4,11 @@ import itertools
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import numpy as np
-import torch
-
 from perception.evaluation import evaluate
 from perception.metrics.protocols import ProtocolName
-from perception.networks.base import DeployForm, Network
-from perception.tasks import Outputs, Sample
-
-
-def inference(network: Network) -> Callable[[np.ndarray], Outputs]:
-    """The network as a function of uint8 ``[N, H, W, 3]`` pictures, in evaluation mode and float32."""
-    form = DeployForm(network).eval()
-    device = next(network.parameters()).device
-
-    @torch.inference_mode()
-    def infer(images: np.ndarray) -> Outputs:
-        return Outputs(*(part.cpu().numpy() for part in form(torch.from_numpy(images).to(device))))
-
-    return infer
+from perception.networks.base import Network
+from perception.networks.inference import inference
+from perception.tasks import Sample
 
 
 def validate(

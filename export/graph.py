@@ -108,7 +108,8 @@ def _hoist_over_concatenations(graph: ir.Graph) -> None:
         first = 0
         for index, part in enumerate(_inputs(concatenation)):
             name, channels = f"{node.name}/{index}", slice(first, first + _channels(part))
-            own = [add_constant(graph, f"{p.name}/{index}", _numbers(p)[channels]) for p in parameters]
+            # Named after the place: equal parameters, as of two new batch norms, are one constant by now.
+            own = [add_constant(graph, f"{name}/{place}", _numbers(p)[channels]) for place, p in enumerate(parameters)]
             copy = ir.Node("", node.op_type, [part, *own], node.attributes.values(), name=name)
             copy.outputs[0].name, copy.outputs[0].shape, copy.outputs[0].type = f"{name}/out", part.shape, part.type
             graph.insert_before(concatenation, copy)

@@ -25,7 +25,7 @@ from export.precision import to_fp16
 from perception import checkpoint
 from perception.cost import cost
 from perception.errors import GateFailed, InputError
-from perception.files import atomic, check_writable
+from perception.files import atomic, check_writable, sha256
 from perception.geometry import check_size
 from perception.networks.base import DeployForm, Network
 from perception.spec import ONNX_METADATA_KEY, Deployed
@@ -68,8 +68,7 @@ def export_onnx(
     if size is not None:
         network.spec = replace(network.spec, size=check_size(size))
     costs = cost(network)
-    sha256 = checkpoint.sha256(source)
-    deployed = Deployed(network.name, network.spec, precision, costs.parameters, costs.macs, sha256)
+    deployed = Deployed(network.name, network.spec, precision, costs.parameters, costs.macs, sha256(source))
     model = build(network, deployed, batch)
     with atomic(out) as temporary:
         onnx.save(model, temporary)

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from export.session import Session, open_session, torch_inference
+from export.session import Session, open_session
 from perception.data import open_dataset, pictures
 from perception.errors import GateFailed
 from perception.evaluation import Infer, evaluate, headline
 from perception.geometry import fit
 from perception.networks.base import Network
+from perception.networks.inference import inference
 from perception.progress import Progress
 from perception.synthetic import render
 from perception.tasks import DETECTION, MASK_TASKS, Outputs
@@ -107,7 +108,7 @@ def compare(network: Network, file: Path, images: Path | None = None, data: Path
         InputError: ``images`` or ``data`` cannot be read.
     """
     session = open_session(file)
-    reference = torch_inference(network)
+    reference = inference(network)
     measures = compare_outputs(reference, session, _look_at(images))
     if data is not None:
         measures += compare_metrics(reference, session, data)

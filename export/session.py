@@ -1,4 +1,4 @@
-"""A network in torch and an exported file in ONNX Runtime, both as functions from pictures to outputs."""
+"""An exported file in ONNX Runtime, as a function from pictures to outputs."""
 
 import json
 from dataclasses import dataclass
@@ -7,12 +7,10 @@ from pathlib import Path
 import numpy as np
 import onnx_ir as ir
 import onnxruntime
-import torch
 from onnx_ir import DataType
 
 from export.graph import INPUT, OUTPUTS
 from perception.evaluation import Infer
-from perception.networks.base import DeployForm, Network
 from perception.spec import ONNX_METADATA_KEY, Deployed
 from perception.tasks import Outputs
 
@@ -47,18 +45,6 @@ def open_session(path: Path) -> Session:
         return Outputs(*session.run(OUTPUTS, {INPUT: images}))
 
     return Session(infer, deployed, session.get_inputs()[0].shape[0])
-
-
-def torch_inference(network: Network) -> Infer:
-    """The deploy form of ``network``, in evaluation mode and on its own device, as a function of such pictures."""
-    form = DeployForm(network).eval()
-    device = next(network.parameters()).device
-
-    @torch.inference_mode()
-    def infer(images: np.ndarray) -> Outputs:
-        return Outputs(*(part.cpu().numpy() for part in form(torch.from_numpy(images).to(device))))
-
-    return infer
 
 
 def _open(model: str | bytes, level: int = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL):

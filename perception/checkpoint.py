@@ -4,7 +4,6 @@ The header holds the network's name and configuration, the shape of every tensor
 the file itself, and so is the history of stages. Reading one never runs code.
 """
 
-import hashlib
 import json
 import struct
 from dataclasses import dataclass, field
@@ -74,13 +73,15 @@ def load(path: Path) -> Checkpoint:
         own = network.state_dict()
         network.load_state_dict({k: v.to(own[k].dtype) if k in own else v for k, v in tensors.items()})
         history = list(header["history"])
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     except (SafetensorError, KeyError, TypeError, ValueError, AttributeError, RuntimeError, OSError) as error:
         raise InputError(f"{path}: damaged checkpoint ({' '.join(str(error).split())[:200]})") from None
     return Checkpoint(network.eval(), history)
 
 
 def read_header(path: Path) -> dict[str, Any]:
-    """The JSON header alone, without building the network; NumPy and torch are not needed for it."""
+    """The JSON header alone, without building the network."""
     path = Path(path)
     try:
         with path.open("rb") as file:
@@ -89,7 +90,7 @@ def read_header(path: Path) -> dict[str, Any]:
             if not 0 < length <= path.stat().st_size - 8:
                 raise InputError(f"{path}: not a panoedge checkpoint, or truncated{_guess(start)}")
             metadata = json.loads(file.read(length)).get("__metadata__", {})
-        header = json.loads(metadata[_KEY])
+        header = dict(json.loads(metadata[_KEY]))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
     except (ValueError, KeyError, AttributeError, TypeError):
@@ -97,15 +98,6 @@ def read_header(path: Path) -> dict[str, Any]:
     if header.get("format") != FORMAT:
         raise InputError(f"{path}: checkpoint format {header.get('format')!r}; this version reads {FORMAT}")
     return header
-
-
-def sha256(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
-    digest = hashlib.sha256()
-    with Path(path).open("rb") as file:
-        for block in iter(lambda: file.read(1 << 20), b""):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def layer_widths(network: nn.Module) -> dict[str, list[int]]:

@@ -10,6 +10,20 @@ from perception.errors import GateFailed, InputError
 Register = Callable[[argparse._SubParsersAction], None]
 
 
+# The install group that brings each library which only some commands need.
+_GROUPS = {
+    "torch": "compress",
+    "torch_pruning": "compress",
+    "safetensors": "compress",
+    "tensorboard": "compress",
+    "onnx": "export",
+    "onnx_ir": "export",
+    "onnxscript": "export",
+    "onnxsim": "export",
+    "onnxruntime": "export",
+}
+
+
 class _Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
     """Show defaults and keep examples as they are typed."""
 
@@ -41,6 +55,15 @@ def main(prog: str, description: str, registers: Sequence[Register], argv: Seque
         return int(leaving.code or 0)
     except InputError as error:
         print(f"{prog}: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        library = (error.name or "").partition(".")[0]
+        if library not in _GROUPS:
+            raise
+        print(
+            f"{prog}: {library} is not installed, which this command needs; pip install 'panoedge[{_GROUPS[library]}]'",
+            file=sys.stderr,
+        )
         return 2
     except GateFailed as error:
         print(f"{prog}: gate failed: {error}", file=sys.stderr)

@@ -1,12 +1,15 @@
 """How large a network is and how much it computes."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from perception.geometry import check_size
 from perception.networks.base import Network
+
+_Layer = nn.Conv2d | nn.ConvTranspose2d | nn.Linear
 
 
 @dataclass(frozen=True)
@@ -23,11 +26,9 @@ class Cost:
 
 
 def cost(network: Network, size: tuple[int, int] | None = None) -> Cost:
-    """Count the weights, and the multiply-accumulates while one black image passes through.
+    """Count the weights, and the multiply-accumulates while one image passes through.
 
-    A convolution costs its kernel's size times its input channels (of one group) for every number it writes; a
-    transposed one its kernel's size times its output channels (of one group) for every number it reads. Biases,
-    normalisation and activations are not counted, as is the custom. The network is left as it was.
+    Biases, normalisation and activations are not counted among the latter, as is the custom.
 
     Args:
         network: on any device, in either mode.
@@ -36,19 +37,28 @@ def cost(network: Network, size: tuple[int, int] | None = None) -> Cost:
     Raises:
         InputError: where ``size`` is no multiple of 32.
     """
-    macs = 0
+    counts = positions(network, size)
+    macs = sum(count * network.get_parameter(f"{path}.weight").numel() for path, count in counts.items())
+    return Cost(sum(parameter.numel() for parameter in network.parameters()), macs)
 
-    def count(layer: nn.Conv2d | nn.ConvTranspose2d | nn.Linear, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        nonlocal macs
-        if isinstance(layer, nn.ConvTranspose2d):
-            macs += inputs[0].numel() * layer.weight[0].numel()
-        else:
-            macs += output.numel() * layer.weight[0].numel()
+
+def positions(network: Network, size: tuple[int, int] | None = None) -> dict[str, int]:
+    """How often each convolution and linear layer applies all its weights while one image passes through, by path.
+
+    A convolution does so once for every pixel it writes, a transposed one for every pixel it reads. Layers that are not
+    used are absent. The network is left as it was; arguments and errors are those of :func:`cost`.
+    """
+    counts: dict[str, int] = {}
+
+    def count(path: str, layer: _Layer, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        outside = inputs[0] if isinstance(layer, nn.ConvTranspose2d) else output
+        # The first side of the weight has as many channels as this tensor.
+        counts[path] = counts.get(path, 0) + outside.numel() // len(layer.weight)
 
     parameter = next(network.parameters())
     image = torch.zeros(1, 3, *check_size(size or network.spec.size), dtype=parameter.dtype, device=parameter.device)
-    layers = [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d | nn.Linear)]
-    hooks = [layer.register_forward_hook(count) for layer in layers]
+    layers = {p: m for p, m in network.named_modules() if isinstance(m, _Layer)}
+    hooks = [layer.register_forward_hook(partial(count, path)) for path, layer in layers.items()]
     modes = {module: module.training for module in network.modules()}
     try:
         with torch.no_grad():
@@ -59,4 +69,4 @@ def cost(network: Network, size: tuple[int, int] | None = None) -> Cost:
             hook.remove()
         for module, training in modes.items():
             module.training = training
-    return Cost(sum(parameter.numel() for parameter in network.parameters()), macs)
+    return counts

@@ -73,12 +73,12 @@ class Fit:
     def boxes(self, boxes: np.ndarray) -> np.ndarray:
         """Native x1, y1, x2, y2 ``[N, 4]`` to input pixels."""
         y, x = self.scale
-        return boxes * np.float32([x, y, x, y]) + np.float32([self.left, self.top, self.left, self.top])
+        return boxes * np.array([x, y, x, y], np.float32) + np.array([self.left, self.top] * 2, np.float32)
 
     def boxes_to_native(self, boxes: np.ndarray) -> np.ndarray:
         """Input x1, y1, x2, y2 ``[N, 4]`` to native pixels, not clipped."""
         y, x = self.scale
-        return (boxes - np.float32([self.left, self.top, self.left, self.top])) / np.float32([x, y, x, y])
+        return (boxes - np.array([self.left, self.top] * 2, np.float32)) / np.array([x, y, x, y], np.float32)
 
     def mask_to_native(self, mask: np.ndarray) -> np.ndarray:
         """Input mask ``[h, w]`` (any uint8 values) to native size, linear in between."""

@@ -3,12 +3,13 @@
 import argparse
 import math
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from perception.errors import GateFailed
 from perception.files import check_writable, write_json
 from perception.metrics.protocols import PROTOCOLS
-from runtime.backends import PROVIDERS, Backend, open_backend
+from runtime.backends import PROVIDERS, Backend, Model, Provider, open_backend
 from runtime.bench import RATES, measure_speed
 from runtime.device import Facts, probe
 from runtime.evaluate import evaluate
@@ -17,6 +18,8 @@ from runtime.run import run
 from runtime.sources import drawn_source, open_source
 from runtime.text import facts_text, metrics_text, model_facts, speed_text
 from runtime.timing import Effort
+
+_MODEL = "exported network (.onnx)"
 
 
 def register_bench(subparsers: argparse._SubParsersAction) -> None:
@@ -89,17 +92,17 @@ def register_info(subparsers: argparse._SubParsersAction) -> None:
     parser.set_defaults(run=run_info)
 
 
-def add_evaluate_arguments(parser: argparse.ArgumentParser) -> None:
-    """What :func:`run_evaluate` needs."""
-    _add_backend_arguments(parser)
+def add_evaluate_arguments(parser: argparse.ArgumentParser, model: str = _MODEL) -> None:
+    """What :func:`run_evaluate` needs; ``model`` says for ``--help`` what it opens."""
+    _add_backend_arguments(parser, model)
     parser.add_argument("--data", type=Path, required=True, help="data set: YOLOP, RMT-PPAD or BDD100K layout")
     _add_protocol_arguments(parser)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all metrics here")
 
 
-def add_info_arguments(parser: argparse.ArgumentParser) -> None:
-    """What :func:`run_info` needs."""
-    parser.add_argument("model", type=Path, metavar="MODEL", help="exported network (.onnx)")
+def add_info_arguments(parser: argparse.ArgumentParser, model: str = _MODEL) -> None:
+    """What :func:`run_info` needs; ``model`` says for ``--help`` what it opens."""
+    parser.add_argument("model", type=Path, metavar="MODEL", help=model)
 
 
 def run_bench(arguments: argparse.Namespace) -> None:
@@ -131,12 +134,12 @@ def run_run(arguments: argparse.Namespace) -> None:
     print(f"{arguments.out}: {count} frame{'s' * (count != 1)} of {source.label}")
 
 
-def run_evaluate(arguments: argparse.Namespace) -> None:
-    """Measure accuracy, print the headline, write the rest."""
+def run_evaluate(arguments: argparse.Namespace, opener: Callable[[Path, Provider, int], Model] = open_backend) -> None:
+    """Measure accuracy, print the headline, write the rest; ``opener`` takes path, provider and threads."""
     if arguments.json:
         check_writable(arguments.json)
-    with _open(arguments) as backend:
-        metrics = _evaluate(backend, arguments)
+    with opener(arguments.model, arguments.provider, arguments.threads or 0) as model:
+        metrics = _evaluate(model, arguments)
     if arguments.json:
         write_json(arguments.json, metrics)
     print(metrics_text(metrics))
@@ -149,13 +152,13 @@ def run_info(arguments: argparse.Namespace) -> None:
         print(facts_text({**model_facts(model), "checkpoint": backend.info.checkpoint_sha256, "batch": backend.batch}))
 
 
-def _add_backend_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", type=Path, metavar="MODEL", help="exported network (.onnx)")
+def _add_backend_arguments(parser: argparse.ArgumentParser, model: str = _MODEL) -> None:
+    parser.add_argument("model", type=Path, metavar="MODEL", help=model)
     parser.add_argument(
-        "--provider", choices=PROVIDERS, default="auto", help="where ONNX Runtime computes; auto: CUDA if there is one"
+        "--provider", choices=PROVIDERS, default="auto", help="where it computes; auto: CUDA if there is one"
     )
     parser.add_argument(
-        "--threads", type=_natural, help="CPU threads of the network (default: as ONNX Runtime sees fit)"
+        "--threads", type=_natural, help="CPU threads of the network (default: as the library sees fit)"
     )
 
 
@@ -168,8 +171,8 @@ def _open(arguments: argparse.Namespace) -> Backend:
     return open_backend(arguments.model, arguments.provider, arguments.threads or 0)
 
 
-def _evaluate(backend: Backend, arguments: argparse.Namespace) -> dict:
-    return evaluate(backend, arguments.data, arguments.split, arguments.protocol)
+def _evaluate(model: Model, arguments: argparse.Namespace) -> dict:
+    return evaluate(model, arguments.data, arguments.split, arguments.protocol)
 
 
 def _tell(line: str) -> None:

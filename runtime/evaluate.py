@@ -1,4 +1,4 @@
-"""Measure an exported network on labelled frames, with the same metrics as a checkpoint."""
+"""Measure a network on labelled frames, with the same metrics wherever it runs."""
 
 from pathlib import Path
 from typing import Any
@@ -7,11 +7,11 @@ from perception import evaluation
 from perception.data import open_dataset
 from perception.metrics.protocols import ProtocolName
 from perception.progress import Progress
-from runtime.backends import Backend
+from runtime.backends import Model
 
 
-def evaluate(backend: Backend, data: Path, split: str = "val", protocol: ProtocolName = "rmt-ppad") -> dict[str, Any]:
-    """Run ``backend`` over one split of a data set, with progress on standard error.
+def evaluate(model: Model, data: Path, split: str = "val", protocol: ProtocolName = "rmt-ppad") -> dict[str, Any]:
+    """Run ``model`` over one split of a data set, with progress on standard error.
 
     Returns:
         The ``metrics`` record of :mod:`perception.evaluation`, and which ``data`` and ``split`` it is of.
@@ -22,6 +22,6 @@ def evaluate(backend: Backend, data: Path, split: str = "val", protocol: Protoco
     dataset = open_dataset(data, split)
     with Progress(f"evaluate {split}", len(dataset)) as progress:
         metrics = evaluation.evaluate(
-            backend.infer, backend.info.spec, dataset, protocol, backend.batch, progress=progress.step
+            model.infer, model.info.spec, dataset, protocol, model.batch, progress=progress.step
         )
     return {**metrics, "data": str(data), "split": split}

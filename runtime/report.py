@@ -1,11 +1,10 @@
 """What a benchmark writes: ``report.json``."""
 
-import hashlib
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any
 
-from runtime.backends import Backend
+from perception.files import sha256
+from runtime.backends import Model
 from runtime.device import Facts
 
 SCHEMA = "panoedge.report/1"
@@ -25,15 +24,15 @@ def build_report(
     }
 
 
-def model_record(backend: Backend, metrics: dict[str, Any] | None, speed: dict[str, Any] | None) -> dict[str, Any]:
+def model_record(model: Model, metrics: dict[str, Any] | None, speed: dict[str, Any] | None) -> dict[str, Any]:
     """What the file is, and what was measured with it."""
-    info = backend.info
+    info = model.info
     return {
-        "name": backend.path.stem,
-        "file": str(backend.path),
-        "sha256": _sha256(backend.path),
-        "bytes": backend.path.stat().st_size,
-        "kind": backend.kind,
+        "name": model.path.stem,
+        "file": str(model.path),
+        "sha256": sha256(model.path),
+        "bytes": model.path.stat().st_size,
+        "kind": model.kind,
         "precision": info.precision,
         "network": info.network,
         "input": info.spec.to_json(),
@@ -49,11 +48,3 @@ def gate_record(speed: dict[str, Any], fps_of: str, min_fps: float) -> dict[str,
     """Whether the rate asked for is reached."""
     fps = speed[fps_of]["fps"]
     return {"fps_of": fps_of, "min_fps": min_fps, "fps": fps, "passed": fps >= min_fps}
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

@@ -24,11 +24,12 @@ def histories(report: Report) -> list[Stages]:
         new = past[len(longest["history"]) :] if longest else past
         if past:
             after = longest["name"] if longest else ""
-            told.append(Stages(model["name"], mark(report, model), after, [_stage(entry) for entry in new]))
+            told.append(Stages(model["name"], mark(report, model), after, [stage(entry) for entry in new]))
     return told
 
 
-def _stage(entry: Mapping[str, Any]) -> Stage:
+def stage(entry: Mapping[str, Any]) -> Stage:
+    """One entry of a checkpoint's history, to be shown."""
     heading = next((key for key in _HEADINGS if isinstance(entry.get(key), str) and entry[key].strip()), None)
     rest = {key: value for key, value in entry.items() if key != heading}
     return Stage(str(entry[heading]) if heading else "stage", _flat(rest))

@@ -5,10 +5,12 @@ indices follow the authors' checkpoints, so the keys of ``End-to-end.pth`` load 
 """
 
 import math
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from perception.errors import InputError
 from perception.geometry import check_size
 from perception.networks.base import Decoded, Network, Raw, Targets
 from perception.networks.yolop_loss import yolop_losses
@@ -125,8 +127,8 @@ class Detect(nn.Module):
     def _expect_few_objects(self) -> None:
         """Start near the share of anchors that hold something: about 8 objects in a 640-pixel image."""
         with torch.no_grad():
-            for conv, stride in zip(self.m, STRIDES, strict=True):
-                bias = conv.bias.view(3, 6)
+            for index, stride in enumerate(STRIDES):
+                bias = self.get_parameter(f"m.{index}.bias").view(3, 6)
                 bias[:, 4] += math.log(8 / (640 / stride) ** 2)
 
     def forward(self, features: list[Tensor]) -> list[Tensor]:
@@ -158,7 +160,7 @@ class YOLOP(Network):
         resize: how pictures are placed in it.
 
     Raises:
-        InputError: where ``size`` is no multiple of 32.
+        InputError: where ``size`` is no multiple of 32 or ``width`` makes no sense.
     """
 
     name = "yolop"
@@ -181,6 +183,8 @@ class YOLOP(Network):
 
     def __init__(self, width: float = 1.0, size: tuple[int, int] = (384, 640), resize: str = "letterbox"):
         super().__init__()
+        if not 0 < width <= 4:
+            raise InputError(f"width {width}: must be above 0 and at most 4")
         self.config = {"width": width, "size": list(size), "resize": resize}
         self.spec = InputSpec(check_size((size[0], size[1])), resize)  # type: ignore[arg-type]
 
@@ -254,16 +258,20 @@ class YOLOP(Network):
             LANE: _chain(m[34:43], shared),
         }
 
+    @property
+    def _detect(self) -> Detect:
+        return cast(Detect, self.model[24])
+
     def losses(self, raw: Raw, targets: Targets) -> dict[str, Tensor]:
         """Losses by task; see :mod:`perception.networks.yolop_loss`."""
-        return yolop_losses(raw, targets, self.model[24].anchors)
+        return yolop_losses(raw, targets, self._detect.anchors)
 
     def decode(self, raw: Raw) -> Decoded:
         """The best ``CANDIDATES`` boxes an image, and foreground probabilities.
 
         A pixel's class is the larger of its two scores; their softmax says the same in one number.
         """
-        everything = self.model[24].decode([part.float() for part in raw[DETECTION]])
+        everything = self._detect.decode([part.float() for part in raw[DETECTION]])
         scores, order = (everything[..., 4] * everything[..., 5]).topk(min(CANDIDATES, everything.shape[1]), dim=1)
         cxcywh = everything[..., :4].gather(1, order.unsqueeze(-1).expand(-1, -1, 4))
         centre, half = cxcywh[..., :2], cxcywh[..., 2:] / 2

@@ -30,15 +30,15 @@ class Split:
     copy_out: float | None
 
 
-class Backend(Protocol):
-    """An exported network, opened and ready.
+class Model(Protocol):
+    """A network, opened and ready to be measured.
 
-    A batch is uint8 ``[batch, H, W, 3]`` RGB in ``info.spec.size``. Only one thread at a time may use a backend.
+    A batch is uint8 ``[batch, H, W, 3]`` RGB in ``info.spec.size``. Only one thread at a time may use a model.
     The arrays of an answer belong to the caller: the next inference does not touch them.
 
     Attributes:
         path: the file.
-        kind: ``onnx`` or ``engine``, as in reports.
+        kind: ``checkpoint``, ``onnx`` or ``engine``, as in reports.
         info: what the file says of itself.
         batch: how many pictures one inference takes.
     """
@@ -51,6 +51,17 @@ class Backend(Protocol):
     def infer(self, images: np.ndarray) -> Outputs:
         """Answer for a batch."""
 
+    def close(self) -> None:
+        """Free the device; the model cannot be used afterwards."""
+
+    def __enter__(self) -> "Model": ...
+
+    def __exit__(self, *_) -> None: ...
+
+
+class Backend(Model, Protocol):
+    """An exported network, whose inferences can also be timed."""
+
     def timed(self, images: np.ndarray) -> tuple[Outputs, Split]:
         """Answer for a batch and say where the time went."""
 
@@ -60,12 +71,7 @@ class Backend(Protocol):
     def describe(self) -> dict[str, str | int]:
         """Library, version and device, flat, for reports."""
 
-    def close(self) -> None:
-        """Free the device; the backend cannot be used afterwards."""
-
     def __enter__(self) -> "Backend": ...
-
-    def __exit__(self, *_) -> None: ...
 
 
 def open_backend(path: Path, provider: Provider = "auto", threads: int = 0) -> Backend:

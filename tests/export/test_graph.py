@@ -75,6 +75,14 @@ def test_batch_norm_and_activation_behind_a_concatenation_reach_the_convolutions
     np.testing.assert_allclose(_run(simplified, x), _run(model, x), atol=1e-5)
 
 
+def test_parameters_that_share_a_constant():
+    model = _model(_CSP.replace("shift, mean, variance", "shift, shift, scale"), _CSP_WEIGHTS)
+    simplified = simplify(model)
+    assert "BatchNormalization" not in _operators(simplified)
+    x = _RNG.normal(size=(1, 2, 4, 4)).astype(np.float32)
+    np.testing.assert_allclose(_run(simplified, x), _run(model, x), atol=1e-5)
+
+
 def test_a_concatenation_whose_parts_have_other_readers_stays_as_it_is():
     text = _CSP.replace("float[1, 5, 4, 4] y)", "float[1, 5, 4, 4] y, float[1, 2, 4, 4] z)").replace(
         "both =", "z = Relu (a)\n    both ="

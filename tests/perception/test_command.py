@@ -48,9 +48,21 @@ def test_a_bad_end_is_one_line_and_a_status(capsys, error, status, line):
     assert capsys.readouterr() == ("", line)
 
 
-def test_a_fault_of_the_program_is_not_hidden():
-    with pytest.raises(ZeroDivisionError):
-        failing(ZeroDivisionError())("act")
+@pytest.mark.parametrize(
+    ("missing", "group"), [("torch", "compress"), ("torch.nn", "compress"), ("onnx", "export"), ("onnx_ir", "export")]
+)
+def test_a_library_that_is_not_installed_names_its_group(capsys, missing, group):
+    assert failing(ModuleNotFoundError(f"No module named {missing!r}", name=missing))("act") == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.endswith(f"pip install 'panoedge[{group}]'\n")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError(), ModuleNotFoundError("No module", name="perception.typo")])
+def test_a_fault_of_the_program_is_not_hidden(error):
+    with pytest.raises(type(error)):
+        failing(error)("act")
 
 
 @pytest.mark.parametrize("argv", [(), ("fly",), ("act", "--size", "big"), ("act", "--colour", "red"), ("act", "more")])

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from perception.cost import cost
+from perception.cost import cost, positions
 from perception.errors import InputError
 from perception.networks.base import Network
 from perception.networks.yolop import YOLOP
@@ -33,6 +33,10 @@ def test_counts_agree_with_hand_arithmetic():
     found = cost(_Layers())
     assert found.macs == convolution + transposed + linear
     assert found.parameters == (6 * 9 + 6) + 12 + (6 * 2 * 4 + 4) + 64 * 64
+
+
+def test_positions_are_pixels_written_or_read():
+    assert positions(_Layers()) == {"grouped": 16 * 32, "up": 16 * 32, "linear": 2 * 4 * 32}
 
 
 def test_yolop_costs_what_is_known_of_it():

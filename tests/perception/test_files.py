@@ -3,7 +3,7 @@ import os
 import pytest
 
 from perception.errors import InputError
-from perception.files import atomic, check_writable, read_json, writable_folder, write_json, write_text
+from perception.files import atomic, check_writable, read_json, sha256, writable_folder, write_json, write_text
 
 
 def names(folder):
@@ -90,6 +90,17 @@ def test_json_that_is_none(tmp_path, content):
     broken.write_bytes(content)
     with pytest.raises(InputError, match=r"broken\.json: not valid JSON"):
         read_json(broken)
+
+
+def test_json_that_is_too_deep(tmp_path):
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    with pytest.raises(InputError, match=r"deep\.json: not valid JSON \(nested too deeply"):
+        read_json(tmp_path / "deep.json")
+
+
+def test_sha256(tmp_path):
+    (tmp_path / "abc").write_bytes(b"abc")
+    assert sha256(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
 
 def test_json_that_is_not_there(tmp_path):

@@ -1,0 +1,42 @@
+# What a fresh clone needs: Python 3.10 or newer, and make.
+PYTHON ?= python3
+# Named before the rest, so that pip does not choose a newer one for it; TORCH=torch takes the newest.
+TORCH ?= torch==2.13.0
+
+BIN := .venv/bin
+STAMP := .venv/installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test quality format clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(STAMP)  ## make .venv and install everything into it; PYTHON=python3.12 picks another Python
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+		{ echo "$(PYTHON) is missing or older than 3.10; name another: make install PYTHON=python3.12" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet "$(TORCH)"
+	$(BIN)/python -m pip install --quiet --editable ".[compress,export,check,dev]"
+	@touch $@
+
+demo: install  ## the whole road on a small network and generated frames, into runs/demo
+	$(BIN)/panoedge demo --out runs/demo
+
+test: install  ## run the tests
+	$(BIN)/python -m pytest
+
+quality: install  ## look for faults of style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: install  ## bring all files into the common style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## remove .venv and what the tools left; runs/ stays
+	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

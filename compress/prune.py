@@ -1,0 +1,140 @@
+"""Prune a checkpoint to a budget: ``panoedge prune FILE --data DIR --budget params=0.673 --out FILE``."""
+
+import itertools
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from compress.cost_model import CostModel
+from compress.data import Batch, Frames, Source, endless, loader
+from compress.device import choose
+from compress.groups import ChannelGroups
+from compress.importance import importance
+from compress.plan import Budget, plan
+from perception import checkpoint
+from perception.errors import InputError
+from perception.files import check_writable
+from perception.networks.base import Network
+from perception.progress import Progress
+
+
+@dataclass(frozen=True)
+class PruneSettings:
+    """How channels are chosen and removed.
+
+    Attributes:
+        budget: what may be left, relative to the network that comes in.
+        importance: ``safe``, ``taylor``, ``magnitude`` or ``random``.
+        rounds: removals, importance measured anew before each.
+        calibration: images each measurement looks at.
+        reestimation: images that batch norms are re-estimated from at the end.
+        batch: images at a time.
+        round_to: widths stay multiples of this, as tensor cores like them.
+        floor: share of a group's channels that always stays.
+        conflict, combine, protect: see :class:`compress.importance.Safe`.
+        region: part of the network, one of its ``regions``; the first where None.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        seed: of the choice of images and of ``random``.
+    """
+
+    budget: Budget
+    importance: str = "safe"
+    rounds: int = 4
+    calibration: int = 128
+    reestimation: int = 512
+    batch: int = 16
+    round_to: int = 8
+    floor: float = 0.1
+    conflict: float = 0.5
+    combine: str = "max"
+    protect: float = 0.1
+    region: str | None = None
+    device: str = "auto"
+    seed: int = 0
+
+
+def prune_checkpoint(source: Path, data: Sequence[Source], settings: PruneSettings, out: Path) -> dict[str, Any]:
+    """Prune the network in ``source`` with training frames of ``data``, write it to ``out``, return what was done.
+
+    Raises:
+        InputError: for files or data that cannot be used, or a budget out of reach.
+    """
+    check_writable(out)
+    loaded = checkpoint.load(source)
+    frames = Frames(data, "train", loaded.network.spec)
+    record = prune(loaded.network, frames, settings)
+    checkpoint.save(out, loaded.network, [*loaded.history, record])
+    return record
+
+
+def prune(network: Network, frames: Frames, settings: PruneSettings) -> dict[str, Any]:
+    """Remove channels of ``network`` in place until the budget is met; returns the stage's record."""
+    began = time.monotonic()
+    compute = choose(settings.device)
+    network.to(compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    rank = importance(
+        settings.importance,
+        settings.seed,
+        conflict=settings.conflict,
+        combine=settings.combine,
+        protect=settings.protect,
+    )
+    groups = ChannelGroups(network, settings.region)
+    model = CostModel(network, groups)
+    start = {kind: model.cost(kind, {}) for kind in ("params", "macs")}
+    floors = {group.path: int(settings.floor * group.channels) for group in groups}
+    kind, share = settings.budget.kind, settings.budget.share
+    stream = endless(loader(frames, settings.batch, settings.seed))
+    with Progress("pruning", settings.rounds) as progress:
+        for number in range(1, settings.rounds + 1):
+            # Equal factors, so that early rounds do not take most of what they know least about.
+            target = start[kind] * share ** (number / settings.rounds)
+            batches = itertools.islice(stream, max(1, settings.calibration // settings.batch))
+            with compute.autocast():
+                ranking = rank(network, groups, batches)
+            groups.remove(plan(groups, ranking, model, kind, target, settings.round_to, floors))
+            groups = ChannelGroups(network, settings.region)
+            model = CostModel(network, groups)
+            progress.step(note=f"{kind} {model.cost(kind, {}) / start[kind]:.3f}")
+    left = {kind: model.cost(kind, {}) for kind in start}
+    with compute.autocast():
+        reestimate(network, itertools.islice(stream, max(1, settings.reestimation // settings.batch)))
+    network.cpu().eval()
+    return {
+        "stage": "prune",
+        **asdict(settings),
+        "before": start,
+        "after": left,
+        "seconds": round(time.monotonic() - began),
+        "kept": {kind: round(left[kind] / start[kind], 4) for kind in start},
+    }
+
+
+@torch.no_grad()
+def reestimate(network: Network, batches: Iterable[Batch]) -> None:
+    """Set every batch norm's mean and variance to plain averages over ``batches``; weights stay.
+
+    Raises:
+        InputError: without a batch.
+    """
+    norms = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # cumulative average
+    network.train()
+    device = next(network.parameters()).device
+    seen = 0
+    for images, _ in batches:
+        network(network.normalise(images.to(device)))
+        seen += 1
+    network.eval()
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    if not seen:
+        raise InputError("batch-norm re-estimation: no calibration frames")

@@ -1,0 +1,28 @@
+"""``panoedge``: every stage of the road from a checkpoint to a board, one subcommand each."""
+
+from collections.abc import Sequence
+
+from compress.commands import register_train
+from export.commands import register_export
+from panoedge import data_command, report
+from panoedge.model_commands import register_evaluate, register_info
+from perception import command
+from runtime.commands import register_bench, register_run
+
+DESCRIPTION = "Make a driving-perception network smaller without letting one task pay, and prove it on a board."
+# In the order of the road.
+REGISTERS: tuple[command.Register, ...] = (
+    data_command.register,
+    register_train,
+    register_info,
+    register_evaluate,
+    register_export,
+    register_bench,
+    register_run,
+    report.register,
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand; see :func:`perception.command.main` for what it returns."""
+    return command.main("panoedge", DESCRIPTION, REGISTERS, argv)

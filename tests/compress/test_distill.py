@@ -1,0 +1,143 @@
+import pytest
+import torch
+
+from compress.augment import Augmentation
+from compress.distill import DistillSettings, FeatureDistance, Taps, distill, standardise, teacher_targets
+from compress.groups import ChannelGroups
+from compress.train import state_file
+from perception import checkpoint
+from perception.errors import InputError
+from perception.networks.yolop import YOLOP
+
+STILL = Augmentation(flip=0, rotate=0, scale=0, translate=0, hue=0, saturation=0, value=0, blur=0, noise=0)
+
+
+@pytest.fixture
+def files(tmp_path, network):
+    """A teacher and the half of it."""
+    teacher, student = tmp_path / "teacher.safetensors", tmp_path / "pruned.safetensors"
+    checkpoint.save(teacher, network, [{"stage": "train"}])
+    groups = ChannelGroups(network)
+    groups.remove({group.path: range(0, group.channels, 2) for group in groups})
+    checkpoint.save(student, network, [{"stage": "prune"}])
+    return student, teacher
+
+
+def features(seed, channels=4):
+    generator = torch.Generator().manual_seed(seed)
+    return {"tap": 3 + 2 * torch.randn(2, channels, 5, 7, generator=generator)}
+
+
+def same_size_distance(student, teacher):
+    """The distance with an adapter that changes nothing."""
+    distance = FeatureDistance(student, teacher)
+    torch.nn.init.dirac_(distance.adapters["tap"].weight)
+    with torch.no_grad():
+        return distance(student, teacher).item()
+
+
+def test_standardise():
+    result = standardise(features(0)["tap"])
+    assert torch.allclose(result.mean((0, 2, 3)), torch.zeros(4), atol=1e-5)
+    assert torch.allclose(result.square().mean((0, 2, 3)), torch.ones(4), atol=1e-4)
+    assert standardise(torch.ones(2, 3, 4, 4)).abs().max() == 0
+
+
+def test_distance_is_of_patterns_not_of_scales():
+    mine, other = features(0), features(1)
+    rescaled = {"tap": mine["tap"] * torch.tensor([1.0, 2, 5, 9]).view(1, 4, 1, 1) - 4}
+    assert same_size_distance(mine, rescaled) == pytest.approx(0, abs=1e-4)
+    assert same_size_distance(mine, {"tap": -mine["tap"]}) == pytest.approx(4, abs=1e-3)
+    correlation = (standardise(mine["tap"]) * standardise(other["tap"])).mean().item()
+    assert same_size_distance(mine, other) == pytest.approx(2 - 2 * correlation, abs=1e-3)
+
+
+def test_adapters_bridge_widths_and_learn():
+    student, teacher = features(0, 6), features(1, 4)
+    distance = FeatureDistance(student, teacher)
+    before = distance(student, teacher)
+    before.backward()
+    assert all(parameter.grad.abs().sum() > 0 for parameter in distance.parameters())
+    assert distance.adapters["tap"].weight.shape == (4, 6, 1, 1)
+
+
+def test_taps_catch_what_the_modules_put_out(network):
+    taps = Taps(network)
+    with torch.no_grad():
+        network(torch.rand(1, 3, 64, 96))
+    assert list(taps.features) == list(YOLOP.taps)
+    assert [tuple(part.shape[2:]) for part in taps.features.values()][:3] == [(8, 12), (4, 6), (2, 3)]
+
+
+def test_teacher_targets(network):
+    with torch.no_grad():
+        raw = network(torch.rand(2, 3, 64, 96))
+    decoded = network.decode(raw)
+    bar = float(decoded.scores.flatten().sort().values[-20])
+    targets = teacher_targets(network, raw, DistillSettings(confidence=bar, overlap=0.5))
+    assert 0 < len(targets.boxes) <= 20 and targets.boxes.shape[1] == 5
+    candidates = decoded.boxes[decoded.scores >= bar].tolist()
+    assert all(box in candidates for box in targets.boxes[:, 1:].tolist())
+    assert torch.equal(targets.lane, (decoded.lane > 0.5).to(torch.uint8))
+    assert teacher_targets(network, raw, DistillSettings(confidence=1.1)).boxes.shape == (0, 5)
+
+
+def recorded_loss(folder, tag):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder)).Reload()
+    return [event.value for event in events.Scalars(tag)]
+
+
+@pytest.mark.parametrize("unlabelled", [False, True])
+def test_features_come_closer(files, settings, tmp_path, unlabelled):
+    plan = settings({"epochs": 21, "batch": 6, "lr": 5e-3}, augmentation=STILL, cache=True)
+    out = tmp_path / "student.safetensors"
+    student = distill(*files, plan, DistillSettings(unlabelled=unlabelled), out)
+    first, last = recorded_loss(tmp_path / "student.log", "loss/features")
+    assert last < 0.8 * first
+    loaded = checkpoint.load(out)
+    assert all(torch.equal(value, student.state_dict()[key]) for key, value in loaded.network.state_dict().items())
+    stage = loaded.history[-1]
+    assert [each["stage"] for each in loaded.history] == ["prune", "distill"]
+    assert stage["unlabelled"] == unlabelled and len(stage["teacher"]) == 64
+    assert not state_file(out).exists()
+
+
+def test_adapters_are_thrown_away_and_widths_kept(files, settings, tmp_path):
+    out = tmp_path / "student.safetensors"
+    distill(*files, settings({"epochs": 1}), DistillSettings(), out)
+    pupil, student = (checkpoint.load(file).network for file in (files[0], out))
+    assert checkpoint.layer_widths(student) == checkpoint.layer_widths(pupil)
+    assert pupil.state_dict().keys() == student.state_dict().keys()
+
+
+def test_labels_are_not_looked_at_when_unlabelled(files, settings, tmp_path, monkeypatch):
+    """Other labels, same student."""
+    plan = settings({"epochs": 1}, augmentation=STILL)
+    first = distill(*files, plan, DistillSettings(unlabelled=True), tmp_path / "a.safetensors")
+
+    from compress import data
+
+    honest = data.collate
+
+    def blank(frames):
+        images, targets = honest(frames)
+        return images, targets._replace(boxes=targets.boxes[:0], lane=targets.lane * 0)
+
+    monkeypatch.setattr(data, "collate", blank)
+    second = distill(*files, plan, DistillSettings(unlabelled=True), tmp_path / "b.safetensors")
+    assert all(torch.equal(value, second.state_dict()[key]) for key, value in first.state_dict().items())
+
+
+def test_networks_must_match(files, settings, tmp_path):
+    other = tmp_path / "other.safetensors"
+    checkpoint.save(other, YOLOP(0.25, (96, 96)), [])
+    with pytest.raises(InputError, match="other"):
+        distill(files[0], other, settings(), DistillSettings(), tmp_path / "x.safetensors")
+
+
+def test_teacher_is_left_alone(files, settings, tmp_path):
+    before = files[1].read_bytes()
+    distill(*files, settings({"epochs": 1}), DistillSettings(), tmp_path / "x.safetensors")
+    assert files[1].read_bytes() == before

@@ -1,0 +1,97 @@
+import pytest
+import torch
+
+from compress.cost_model import CostModel
+from compress.groups import ChannelGroups
+from compress.importance import Ranking
+from compress.plan import TOLERANCE, Budget, plan
+from perception.errors import InputError
+
+
+@pytest.fixture
+def groups(network):
+    return ChannelGroups(network)
+
+
+@pytest.fixture
+def model(network, groups):
+    return CostModel(network, groups)
+
+
+def ranked(groups, seed=0, forbid=()):
+    """Random scores; channels of the layers in ``forbid`` may not go."""
+    generator = torch.Generator().manual_seed(seed)
+    scores = {group.path: torch.rand(group.channels, generator=generator, dtype=torch.float64) for group in groups}
+    forbidden = {path: torch.full((len(part),), path in forbid) for path, part in scores.items()}
+    return Ranking(scores, forbidden)
+
+
+@pytest.mark.parametrize("text", ["params=0.673", "macs=0.5"])
+def test_budget(text):
+    budget = Budget.parse(text)
+    assert f"{budget.kind}={budget.share}" == text
+
+
+@pytest.mark.parametrize("text", ["", "0.5", "latency=0.5", "params", "params=much", "params=0", "macs=1", "macs=nan"])
+def test_budget_refuses(text):
+    with pytest.raises(InputError, match="budget"):
+        Budget.parse(text)
+
+
+@pytest.mark.parametrize("kind", ["params", "macs"])
+@pytest.mark.parametrize("share", [0.8, 0.6])
+@pytest.mark.parametrize("seed", range(3))
+def test_budget_is_met(groups, model, kind, share, seed):
+    whole = model.cost(kind, {})
+    removed = plan(groups, ranked(groups, seed), model, kind, share * whole, round_to=2)
+    left = model.cost(kind, {path: len(channels) for path, channels in removed.items()})
+    assert share - 0.01 <= left / whole <= share * (1 + TOLERANCE)
+
+
+def test_widths_stay_round_and_above_the_floor(groups, model):
+    floors = {group.path: group.channels // 2 for group in groups}
+    target = 0.7 * model.cost("params", {})
+    removed = plan(groups, ranked(groups), model, "params", target, round_to=8, floors=floors)
+    assert any(removed.values())
+    for group in groups:
+        left = group.channels - len(removed[group.path])
+        if removed[group.path]:  # else it may be narrower from the start
+            assert left >= max(8, floors[group.path]) and left % 8 == 0
+        assert len(set(removed[group.path])) == len(removed[group.path])
+
+
+def test_the_lowest_scores_of_a_group_go(groups, model):
+    ranking = ranked(groups)
+    removed = plan(groups, ranking, model, "params", 0.7 * model.cost("params", {}), round_to=4)
+    for path, channels in removed.items():
+        order = ranking.scores[path].argsort().tolist()
+        assert set(channels) == set(order[: len(channels)])
+
+
+def test_forbidden_channels_stay(groups, model):
+    ranking = ranked(groups)
+    for path, scores in ranking.scores.items():
+        ranking.forbidden[path][scores.argmin()] = True
+    removed = plan(groups, ranking, model, "params", 0.7 * model.cost("params", {}), round_to=4)
+    assert any(removed.values())
+    for path, channels in removed.items():
+        assert not ranking.forbidden[path][channels].any()
+
+
+def test_a_group_of_high_scores_stays_whole(groups, model):
+    ranking = ranked(groups)
+    ranking.scores["model.5.conv"] += 10
+    assert plan(groups, ranking, model, "macs", 0.8 * model.cost("macs", {}), round_to=4)["model.5.conv"] == []
+
+
+def test_unreachable_budget(groups, model):
+    everything = [group.path for group in groups]
+    with pytest.raises(InputError, match=r"budget: 0\.500 of the params cannot be met, 1\.000 remain"):
+        plan(groups, ranked(groups, forbid=everything), model, "params", 0.5 * model.cost("params", {}))
+    with pytest.raises(InputError, match="cannot be met"):
+        plan(groups, ranked(groups), model, "macs", 0.01 * model.cost("macs", {}))
+
+
+def test_nothing_goes_where_the_budget_is_met_already(groups, model):
+    removed = plan(groups, ranked(groups), model, "params", model.cost("params", {}))
+    assert not any(removed.values())

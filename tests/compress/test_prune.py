@@ -1,0 +1,112 @@
+import copy
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from compress.data import Frames, Source
+from compress.importance import NAMES
+from compress.plan import Budget
+from compress.prune import PruneSettings, prune, prune_checkpoint, reestimate
+from perception import checkpoint
+from perception.cost import cost
+from perception.errors import InputError
+
+SETTINGS = PruneSettings(
+    Budget("params", 0.7), rounds=2, calibration=4, reestimation=6, batch=2, round_to=4, device="cpu"
+)
+
+
+@pytest.fixture
+def frames(dataset, network):
+    return Frames([Source(dataset)], "train", network.spec)
+
+
+def answer(network):
+    with torch.no_grad():
+        raw = network(torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(0)))
+    return [*raw["detection"], raw["drivable"], raw["lane"]]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("kind", ["params", "macs"])
+def test_budget_is_met_and_the_record_says_so(network, frames, name, kind):
+    before = cost(network)
+    record = prune(network, frames, replace(SETTINGS, importance=name, budget=Budget(kind, 0.7)))
+    after = cost(network)
+    share = {"params": after.parameters / before.parameters, "macs": after.macs / before.macs}
+    assert 0.68 < share[kind] <= 0.7 * 1.005
+    assert record["stage"] == "prune" and record["importance"] == name
+    assert record["before"] == {"params": before.parameters, "macs": before.macs}
+    assert record["after"] == {"params": after.parameters, "macs": after.macs}
+    assert record["kept"] == pytest.approx(share, abs=1e-4)
+    assert not network.training and all(part.isfinite().all() for part in answer(network))
+
+
+def test_widths_are_round_and_heads_whole(network, frames):
+    prune(network, frames, SETTINGS)
+    for path, (_, outputs, _) in checkpoint.layer_widths(network).items():
+        if not path.startswith(network.protected):
+            assert outputs % SETTINGS.round_to == 0
+    assert [conv.out_channels for conv in network.model[24].m] == [18] * 3
+    assert network.model[33].conv.out_channels == network.model[42].conv.out_channels == 2
+
+
+def test_region_leaves_the_rest(network, frames):
+    widths = checkpoint.layer_widths(network)
+    prune(network, frames, replace(SETTINGS, region="backbone+neck", budget=Budget("params", 0.8)))
+    after = checkpoint.layer_widths(network)
+    changed = {path for path in widths if widths[path][1] != after[path][1]}
+    assert changed and all(int(path.split(".")[1]) < 24 for path in changed)
+
+
+def test_same_seed_same_network(network, frames):
+    first, again = copy.deepcopy(network), copy.deepcopy(network)
+    for each in (first, again):
+        prune(each, frames, SETTINGS)
+    assert checkpoint.layer_widths(first) == checkpoint.layer_widths(again)
+    assert all(torch.equal(a, b) for a, b in zip(answer(first), answer(again), strict=True))
+
+
+def test_pruned_checkpoint_is_rebuilt_from_the_file_alone(tmp_path, network, dataset):
+    source, out = tmp_path / "teacher.safetensors", tmp_path / "pruned.safetensors"
+    checkpoint.save(source, network, [{"stage": "train"}])
+    record = prune_checkpoint(source, [Source(dataset)], SETTINGS, out)
+    loaded = checkpoint.load(out)
+    assert [stage["stage"] for stage in loaded.history] == ["train", "prune"]
+    assert loaded.history[-1]["kept"] == record["kept"]
+    assert cost(loaded.network).parameters == record["after"]["params"]
+    again = checkpoint.load(source).network
+    prune(again, Frames([Source(dataset)], "train", again.spec), SETTINGS)
+    again.to(memory_format=torch.contiguous_format)
+    pairs = zip(answer(again), answer(loaded.network), strict=True)
+    assert all(torch.allclose(a, b, rtol=0, atol=1e-6) for a, b in pairs)
+
+
+def test_unreachable_budget_writes_nothing(tmp_path, network, dataset):
+    source, out = tmp_path / "teacher.safetensors", tmp_path / "pruned.safetensors"
+    checkpoint.save(source, network, [])
+    with pytest.raises(InputError, match="cannot be met"):
+        prune_checkpoint(source, [Source(dataset)], replace(SETTINGS, budget=Budget("params", 0.01)), out)
+    assert not out.exists()
+
+
+def test_reestimate_sets_plain_averages_and_keeps_weights(network, batches):
+    weights = {name: value.clone() for name, value in network.named_parameters()}
+    momentum = network.model[0].conv.bn.momentum
+    seen = []
+    handle = network.model[0].conv.conv.register_forward_hook(lambda layer, inputs, output: seen.append(output))
+    reestimate(network, batches)
+    handle.remove()
+    norm = network.model[0].conv.bn
+    assert torch.allclose(norm.running_mean, torch.stack([x.mean((0, 2, 3)) for x in seen]).mean(0), atol=1e-5)
+    assert torch.allclose(norm.running_var, torch.stack([x.var((0, 2, 3)) for x in seen]).mean(0), atol=1e-5)
+    assert all(torch.equal(value, weights[name]) for name, value in network.named_parameters())
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    assert {module.momentum for module in norms} == {momentum} and not network.training
+
+
+def test_reestimate_needs_frames(network):
+    with pytest.raises(InputError, match="no calibration frames"):
+        reestimate(network, [])

@@ -1,0 +1,80 @@
+import copy
+import pickle
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from compress.state import load_state, save_state
+from perception.errors import InputError
+
+SETTINGS = {"epochs": 4, "lr": 0.1}
+
+
+def make(width=3, seed=0):
+    torch.manual_seed(seed)
+    trained = nn.Sequential(nn.Conv2d(2, width, 3), nn.BatchNorm2d(width))
+    return trained, copy.deepcopy(trained), torch.optim.AdamW(trained.parameters(), lr=0.1)
+
+
+def stepped(seed=0):
+    trained, average, optimizer = make(seed=seed)
+    trained(torch.ones(2, 2, 5, 5)).square().sum().backward()
+    optimizer.step()
+    return trained, average, optimizer
+
+
+@pytest.fixture
+def written(tmp_path):
+    path = tmp_path / "run.state.safetensors"
+    save_state(path, *stepped(), {"epoch": 2, "settings": SETTINGS})
+    return path
+
+
+def test_round_trip_is_exact(written):
+    trained, average, optimizer = stepped()
+    others = make(seed=1)
+    assert load_state(written, *others, SETTINGS) == {"epoch": 2, "settings": SETTINGS}
+    for mine, other in zip((trained, average), others, strict=False):
+        pairs = zip(mine.state_dict().values(), other.state_dict().values(), strict=True)
+        assert all(torch.equal(a, b) for a, b in pairs)
+    mine, other = (each.state_dict()["state"] for each in (optimizer, others[2]))
+    assert mine.keys() == other.keys()
+    assert all(torch.equal(mine[key][name], other[key][name]) for key in mine for name in mine[key])
+
+
+def test_other_settings_are_named(written):
+    with pytest.raises(InputError, match="another lr;"):
+        load_state(written, *make(), {**SETTINGS, "lr": 0.2})
+
+
+def test_other_network_is_refused(written):
+    with pytest.raises(InputError, match="cannot be resumed"):
+        load_state(written, *make(width=4), SETTINGS)
+
+
+@pytest.mark.parametrize("length", [0, 7, 100, -1])
+def test_truncated_file_is_refused(written, length):
+    written.write_bytes(written.read_bytes()[:length])
+    with pytest.raises(InputError, match="cannot be resumed"):
+        load_state(written, *make(), SETTINGS)
+
+
+def test_other_safetensors_are_refused(tmp_path):
+    path = tmp_path / "other.safetensors"
+    save_file({"a": torch.zeros(2)}, path)
+    with pytest.raises(InputError, match="cannot be resumed"):
+        load_state(path, *make(), SETTINGS)
+
+
+class _Bomb:
+    def __reduce__(self):
+        return pytest.fail, ("code in the file was run",)
+
+
+def test_a_pickle_is_refused_and_not_run(tmp_path):
+    path = tmp_path / "bomb.safetensors"
+    path.write_bytes(pickle.dumps(_Bomb()))
+    with pytest.raises(InputError, match="cannot be resumed"):
+        load_state(path, *make(), SETTINGS)

@@ -1,0 +1,53 @@
+"""The example of docs/bring-your-own-network.md runs as it is printed."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from perception import checkpoint
+from perception.synthetic import write
+from runtime.backends import open_backend
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "bring-your-own-network.md"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The page's two files, beside a data set of a few scenes."""
+    folder = tmp_path_factory.mktemp("example")
+    blocks = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    for name, block in zip(("my_network.py", "road.py"), blocks, strict=True):
+        (folder / name).write_text(block, encoding="utf-8")
+    write(folder / "scenes", train=8, val=2, size=(192, 320), workers=1)
+    return folder
+
+
+def run(folder, *arguments):
+    environment = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PATH": ""}
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=600
+    )
+
+
+def test_the_example_goes_the_whole_road(folder):
+    done = run(folder, "road.py")
+    assert done.returncode == 0, done.stderr
+
+    header = checkpoint.read_header(folder / "student.safetensors")
+    assert [stage["stage"] for stage in header["history"]] == ["train", "prune", "distill"]
+    assert header["history"][1]["kept"]["params"] == pytest.approx(0.6, abs=0.01)
+
+    with open_backend(folder / "student.onnx", "cpu") as backend:
+        assert backend.info.network == "my-network"
+        assert f"{backend.info.parameters} weights" in done.stdout
+
+
+def test_the_file_is_the_command_line_that_knows_it(folder):
+    pytest.importorskip("panoedge.cli")
+    done = run(folder, "my_network.py", "train", "--network", "nobody", "--data", "scenes", "--out", "out.safetensors")
+    assert done.returncode == 2
+    assert "my-network" in done.stderr

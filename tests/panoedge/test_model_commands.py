@@ -1,0 +1,79 @@
+import json
+
+import pytest
+
+from panoedge.model_commands import register_evaluate, register_info
+from panoedge.report.write import write_report
+from perception.command import main
+
+
+def panoedge(*argv: object) -> int:
+    return main("panoedge", "", [register_evaluate, register_info], [str(argument) for argument in argv])
+
+
+def test_a_checkpoint_and_its_export_are_measured_alike(checkpoint_file, onnx_file, dataset, tmp_path, capsys):
+    measured = []
+    for file in (checkpoint_file, onnx_file):
+        out = tmp_path / f"{file.suffix}.json"
+        assert panoedge("evaluate", file, "--data", dataset, "--protocol", "yolop", "--json", out) == 0
+        measured.append(json.loads(out.read_text()))
+        assert "yolop" in capsys.readouterr().out
+    for metrics in measured:
+        assert (metrics["frames"], metrics["split"], metrics["detection"]["n_gt"]) == (2, "val", 2)
+    assert measured[0]["lane"]["IoU"] == pytest.approx(measured[1]["lane"]["IoU"], abs=0.01)
+
+
+def test_info_of_a_checkpoint(checkpoint_file, capsys):
+    assert panoedge("info", checkpoint_file) == 0
+    out = capsys.readouterr().out
+    for fact in ("yolop, fp32", "64x96 (HxW), letterbox", "width 0.25", "1. train", "schedule.epochs: 3", "2. prune"):
+        assert fact in out
+    assert "drivable 0.5, lane 0.5" in out
+    channels = {line.split()[2]: line for line in out.splitlines() if line.startswith("channels of")}
+    assert channels["all"].endswith("%)")
+    assert channels["backbone+neck"].endswith("none removed")
+
+
+def test_info_of_an_export(onnx_file, capsys):
+    assert panoedge("info", onnx_file) == 0
+    assert "yolop, fp32" in capsys.readouterr().out
+
+
+def test_info_of_a_report(tmp_path, capsys):
+    report = {
+        "schema": "panoedge.report/1",
+        "created": "2026-01-02T03:04:05+00:00",
+        "title": "student on a board",
+        "device": {"name": "a board"},
+        "models": [
+            {
+                "name": "student",
+                "file": "student.onnx",
+                "sha256": "ab" * 32,
+                "bytes": 1000,
+                "kind": "onnx",
+                "input": {
+                    "size": [64, 96],
+                    "resize": "letterbox",
+                    "thresholds": {"drivable": 0.5, "lane": 0.5},
+                    "needs_nms": True,
+                },
+                "history": [],
+                **dict.fromkeys(("precision", "network", "parameters", "macs", "metrics", "speed")),
+            }
+        ],
+    }
+    write_report(report, tmp_path)
+    assert panoedge("info", tmp_path / "report.json") == 0
+    out = capsys.readouterr().out
+    assert out.startswith("# student on a board\n")
+    assert "student.onnx" in out
+
+
+@pytest.mark.parametrize("name", ["weights.pt", "photograph.jpg", "model"])
+def test_info_of_another_file(tmp_path, capsys, name):
+    (tmp_path / name).write_bytes(b"something")
+    assert panoedge("info", tmp_path / name) == 2
+    assert (
+        f"{name}: no checkpoint (.safetensors), exported network (.onnx) or report (.json)" in capsys.readouterr().err
+    )

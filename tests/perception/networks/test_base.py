@@ -1,0 +1,62 @@
+import pytest
+import torch
+
+from perception.errors import InputError
+from perception.networks import network_class, network_names, register
+from perception.networks.base import Decoded, DeployForm, Network, Targets
+from perception.networks.yolop import YOLOP
+
+
+class _Plain(Network):
+    """Masks are the red and the green of the picture, the one box is the whole of it."""
+
+    name = "plain"
+    mean = (0.5, 0.0, 0.0)
+    std = (0.5, 1.0, 2.0)
+
+    def __init__(self):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(()))
+
+    def forward(self, images):
+        return {"images": images * self.scale}
+
+    def decode(self, raw):
+        images = raw["images"]
+        boxes = torch.tensor([0, 0, *images.shape[:1:-1]], dtype=images.dtype).expand(len(images), 1, 4)
+        return Decoded(boxes, images[:, 0, :1, 0], images[:, 0] / 2 + 0.5, images[:, 1])
+
+
+def pictures():
+    return torch.randint(0, 256, (2, 4, 6, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_normalise(dtype):
+    images = _Plain().to(dtype).normalise(pictures())
+    assert images.shape == (2, 3, 4, 6) and images.dtype == dtype
+    expected = pictures().permute(0, 3, 1, 2).to(dtype) / 255
+    assert torch.allclose(images[:, 0], (expected[:, 0] - 0.5) / 0.5)
+    assert torch.allclose(images[:, 2], expected[:, 2] / 2)
+
+
+def test_deploy_form_takes_and_gives_bytes():
+    with torch.no_grad():
+        boxes, scores, drivable, lane = DeployForm(_Plain())(pictures())
+    assert boxes.tolist() == [[[0, 0, 6, 4]]] * 2 and scores.shape == (2, 1)
+    # Every byte survives the way through [0, 1] and back.
+    assert torch.equal(drivable, pictures()[..., 0]) and torch.equal(lane, pictures()[..., 1])
+
+
+def test_targets_move_together():
+    targets = Targets(torch.zeros(1, 5), *(torch.zeros(1, 2, 2, dtype=torch.uint8),) * 2).to("meta")
+    assert isinstance(targets, Targets) and all(part.is_meta for part in targets)
+
+
+def test_registry():
+    assert "yolop" in network_names() and network_class("yolop") is YOLOP
+    assert register(YOLOP) is YOLOP  # again: no harm
+    with pytest.raises(ValueError, match="registered already"):
+        register(type("Other", (Network,), {"name": "yolop"}))
+    with pytest.raises(InputError, match=r"unknown network 'resnet'; known: .*yolop"):
+        network_class("resnet")
