@@ -5,6 +5,9 @@ from pathlib import Path
 
 from perception.geometry import parse_size
 
+# Named here too, so that help needs no torch.
+IMPORTANCES = ("safe", "taylor", "magnitude", "random")
+
 
 def register_train(subparsers: argparse._SubParsersAction) -> None:
     """``train``: a network from labelled frames."""
@@ -62,9 +65,130 @@ def training_settings(arguments: argparse.Namespace):
     )
 
 
+def register_prune(subparsers: argparse._SubParsersAction) -> None:
+    """``prune``: remove channels until a budget is met."""
+    parser = subparsers.add_parser(
+        "prune",
+        help="remove the channels that no task misses, down to a budget",
+        description="Remove channels until a budget of parameters or multiply-accumulates is met.",
+        epilog="example:\n  %(prog)s teacher.safetensors --data scenes --budget params=0.673 --out pruned.safetensors",
+    )
+    parser.add_argument("model", type=Path, metavar="FILE", help="checkpoint to prune")
+    parser.add_argument(
+        "--data", nargs="+", required=True, metavar="DIR[:N]", help="data sets to measure importance on"
+    )
+    add_pruning_arguments(parser)
+    parser.add_argument("--rounds", type=int, default=4, help="removals, importance measured anew before each")
+    parser.add_argument("--seed", type=int, default=0, help="of the choice of images")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute")
+    parser.add_argument("--out", type=Path, required=True, help="checkpoint to write")
+    parser.set_defaults(run=_prune)
+
+
+def add_pruning_arguments(parser: argparse.ArgumentParser) -> None:
+    """Budget and importance, as every command that prunes takes them."""
+    parser.add_argument(
+        "--budget", required=True, metavar="KIND=SHARE", help="what may be left: params=0.673, macs=0.5"
+    )
+    parser.add_argument("--importance", choices=IMPORTANCES, default="safe", help="what ranks the channels")
+    parser.add_argument("--conflict", type=float, default=0.5, help="safe: weight of the gradient-conflict penalty")
+    parser.add_argument("--combine", choices=("max", "sum"), default="max", help="safe: how tasks join")
+    parser.add_argument("--protect", type=float, default=0.1, help="safe: share of channels a task puts out of reach")
+    parser.add_argument("--calibration", type=int, default=128, metavar="N", help="images each measurement looks at")
+    parser.add_argument("--round-to", type=int, default=8, help="widths stay multiples of this")
+    parser.add_argument("--region", help="part of the network that may shrink; the network's first where absent")
+
+
+def pruning_settings(arguments: argparse.Namespace, rounds: int):
+    """:class:`compress.prune.PruneSettings` from :func:`add_pruning_arguments`' arguments."""
+    from compress.plan import Budget
+    from compress.prune import PruneSettings
+
+    return PruneSettings(
+        Budget.parse(arguments.budget),
+        importance=arguments.importance,
+        rounds=rounds,
+        calibration=arguments.calibration,
+        round_to=arguments.round_to,
+        conflict=arguments.conflict,
+        combine=arguments.combine,
+        protect=arguments.protect,
+        region=arguments.region,
+        device=arguments.device,
+        seed=arguments.seed,
+    )
+
+
+def register_distill(subparsers: argparse._SubParsersAction) -> None:
+    """``distill``: teach a student to see like its teacher."""
+    parser = subparsers.add_parser(
+        "distill",
+        help="teach a pruned network to see like its teacher again",
+        description="Draw a student's features towards its teacher's; heads learn from labels, or from the teacher.",
+        epilog="example:\n  %(prog)s pruned.safetensors --teacher teacher.safetensors --data scenes "
+        "--out student.safetensors",
+    )
+    parser.add_argument("model", type=Path, metavar="FILE", help="checkpoint of the student")
+    parser.add_argument("--teacher", type=Path, required=True, help="checkpoint of the teacher")
+    add_training_arguments(parser, epochs=10, lr=5e-4)
+    _add_distillation_arguments(parser)
+    parser.add_argument("--out", type=Path, required=True, help="checkpoint to write")
+    parser.set_defaults(run=_distill)
+
+
+def _add_distillation_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--features", type=float, default=0.5, help="weight of the feature distance")
+    parser.add_argument("--unlabelled", action="store_true", help="ignore labels; learn from what the teacher sees")
+
+
+def register_compress(subparsers: argparse._SubParsersAction) -> None:
+    """``compress``: prune and distill in rounds."""
+    parser = subparsers.add_parser(
+        "compress",
+        help="prune and distill in rounds, down to a budget",
+        description="Reach a budget in rounds: prune a little, distill from the network that came in, and again.",
+        epilog="example:\n  %(prog)s teacher.safetensors --data scenes --budget params=0.4 --rounds 3 "
+        "--out student.safetensors",
+    )
+    parser.add_argument("model", type=Path, metavar="FILE", help="checkpoint to make smaller; teaches every round")
+    add_pruning_arguments(parser)
+    add_training_arguments(parser, epochs=10, lr=5e-4)
+    _add_distillation_arguments(parser)
+    parser.add_argument("--rounds", type=int, default=2, help="of pruning and distillation; epochs are of each")
+    parser.add_argument("--out", type=Path, required=True, help="checkpoint to write")
+    parser.set_defaults(run=_compress)
+
+
 def _train(arguments: argparse.Namespace) -> None:
     from compress.train import train
 
     config = {"width": arguments.width, "size": parse_size(arguments.size), "resize": arguments.resize}
     settings = training_settings(arguments)
     train(arguments.network, config, settings, arguments.out, arguments.start, arguments.resume)
+
+
+def _prune(arguments: argparse.Namespace) -> None:
+    from compress.data import Source
+    from compress.prune import prune_checkpoint
+
+    sources = [Source.parse(text) for text in arguments.data]
+    record = prune_checkpoint(arguments.model, sources, pruning_settings(arguments, arguments.rounds), arguments.out)
+    for kind, share in record["kept"].items():
+        print(f"{kind}: {record['before'][kind]:,.0f} -> {record['after'][kind]:,.0f} ({100 * share:.1f} %)")
+
+
+def _distill(arguments: argparse.Namespace) -> None:
+    from compress.distill import DistillSettings, distill
+
+    settings = DistillSettings(features=arguments.features, unlabelled=arguments.unlabelled)
+    training = training_settings(arguments)
+    distill(arguments.model, arguments.teacher, training, settings, arguments.out, arguments.resume)
+
+
+def _compress(arguments: argparse.Namespace) -> None:
+    from compress.distill import DistillSettings
+    from compress.rounds import compress
+
+    settings = DistillSettings(features=arguments.features, unlabelled=arguments.unlabelled)
+    pruning, training = pruning_settings(arguments, rounds=2), training_settings(arguments)
+    compress(arguments.model, pruning, training, settings, arguments.rounds, arguments.out, arguments.resume)

@@ -13,12 +13,11 @@ import torch
 import torch_pruning as tp
 from torch import Tensor
 
+from compress.commands import IMPORTANCES
 from compress.data import Batch
 from compress.groups import ChannelGroup, ChannelGroups, channel_sums
 from perception.errors import InputError
 from perception.networks.base import Network
-
-NAMES = ("safe", "taylor", "magnitude", "random")
 
 
 @dataclass(frozen=True)
@@ -175,6 +174,6 @@ def _accumulate_gradients(network: Network, batches: Iterable[Batch]) -> None:
 
 def importance(name: str, seed: int = 0, **safe) -> Importance:
     """The importance called ``name``; ``safe`` holds arguments of :class:`Safe`."""
-    if name not in NAMES:
-        raise InputError(f"importance {name!r}: choose from {', '.join(NAMES)}")
+    if name not in IMPORTANCES:
+        raise InputError(f"importance {name!r}: choose from {', '.join(IMPORTANCES)}")
     return Safe(**safe) if name == "safe" else TorchPruning(name, seed)  # type: ignore[arg-type]

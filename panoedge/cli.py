@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from compress.commands import register_train
+from compress.commands import register_compress, register_distill, register_prune, register_train
 from export.commands import register_export
-from panoedge import data_command, report
+from panoedge import data_command, demo, report
 from panoedge.model_commands import register_evaluate, register_info
 from perception import command
 from runtime.commands import register_bench, register_run
@@ -12,8 +12,12 @@ from runtime.commands import register_bench, register_run
 DESCRIPTION = "Make a driving-perception network smaller without letting one task pay, and prove it on a board."
 # In the order of the road.
 REGISTERS: tuple[command.Register, ...] = (
+    demo.register,
     data_command.register,
     register_train,
+    register_prune,
+    register_distill,
+    register_compress,
     register_info,
     register_evaluate,
     register_export,

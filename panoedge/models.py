@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from perception.errors import InputError
+from perception.files import sha256
+from perception.spec import Deployed
 from perception.tasks import Outputs
 from runtime.backends import Model, Provider, open_backend
 
@@ -14,8 +16,6 @@ if TYPE_CHECKING:
 
 CHECKPOINT = ".safetensors"
 EXPORTED = (".onnx", ".engine")
-# A checkpoint takes any batch; this many keep a GPU busy and fit a small one.
-_BATCH = 8
 
 
 def open_model(path: Path, provider: Provider = "auto", threads: int = 0) -> Model:
@@ -48,7 +48,8 @@ class CheckpointModel:
     """
 
     kind = "checkpoint"
-    batch = _BATCH
+    # Any number would do; this many keep a GPU busy and fit a small one.
+    batch = 8
 
     def __init__(self, path: Path, provider: Provider = "auto", threads: int = 0):
         import torch
@@ -56,9 +57,7 @@ class CheckpointModel:
         from compress.device import choose
         from perception import checkpoint
         from perception.cost import cost
-        from perception.files import sha256
         from perception.networks.inference import inference
-        from perception.spec import Deployed
 
         if provider == "tensorrt":
             raise InputError(f"{path}: --provider tensorrt: a checkpoint runs on cpu or cuda; export it first")

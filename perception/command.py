@@ -75,3 +75,8 @@ def main(prog: str, description: str, registers: Sequence[Register], argv: Seque
         sys.stderr.close()
         return 0
     return 0
+
+
+def say(line: str) -> None:
+    """Tell what is going on, on standard error; results go to standard output."""
+    print(line, file=sys.stderr, flush=True)

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 COMMANDS = ("data", "train", "info", "evaluate", "export", "bench", "run", "report")
 # All that the base dependencies do not bring.
 OPTIONAL = ("torch", "torch_pruning", "safetensors", "tensorboard", "onnx", "onnx_ir", "onnxscript", "onnxsim")
-LISTEN = """
+WITHOUT = """
 import sys
 class Absent:
     def find_spec(self, name, path=None, target=None):
@@ -32,7 +32,7 @@ def panoedge(*argv: object) -> int:
 
 def bare(*argv: object, cwd: Path) -> subprocess.CompletedProcess:
     """The program in an interpreter that does not find the optional libraries."""
-    command = [sys.executable, "-c", LISTEN.format(names=(*OPTIONAL, "onnxruntime")), *map(str, argv)]
+    command = [sys.executable, "-c", WITHOUT.format(names=(*OPTIONAL, "onnxruntime")), *map(str, argv)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=120)
 
@@ -132,9 +132,12 @@ def _copy(source: Path, target: Path, leave_out=lambda file: False) -> Path:
     [
         ("evaluate CHECKPOINT --data EMPTY", "empty: not a data set"),
         ("train --data EMPTY --out OUT/net.safetensors", "empty: not a data set"),
-        ("evaluate CHECKPOINT --data HALF", "half"),
-        ("evaluate CHECKPOINT --data MASKLESS", "a"),
-        ("evaluate CHECKPOINT --data IMAGELESS", "imageless"),
+        (
+            "evaluate CHECKPOINT --data HALF",
+            "half: half a data set of the yolop layout, missing: ll_seg_annotations/val",
+        ),
+        ("evaluate CHECKPOINT --data MASKLESS", "ll_seg_annotations/val/a.png: missing"),
+        ("evaluate CHECKPOINT --data IMAGELESS", "imageless: half a data set of the yolop layout, missing: images/val"),
         ("data check EMPTY", "empty: not a data set"),
         ("evaluate CHECKPOINT --data TORN --json OUT/metrics.json", "a.jpg: the end of this JPEG is missing"),
         ("run CHECKPOINT --source DATA/images/val --out OUT/seen", "panoedge export onnx"),
