@@ -65,7 +65,8 @@ def open_dataset(root: Path, split: str = "val") -> Dataset:
     later. Pictures that BDD100K's own list of labels leaves out, as the release does with some, are no frames.
 
     Raises:
-        InputError: no data set, half a data set, no such split, no pictures, or pictures without label or mask.
+        InputError: no data set, half a data set, no such split, no pictures, pictures without label or mask, or
+            masks without picture.
     """
     root, layout = find_layout(root)
     splits = layout.splits(root)
@@ -74,7 +75,8 @@ def open_dataset(root: Path, split: str = "val") -> Dataset:
     if missing := layout.missing(splits[split], split):
         raise InputError(f"{root}: half a data set of the {layout.name} layout, missing: {missing}")
     parts = layout.parts(root, split)
-    files = image_files(parts.images)
+    pictures = image_files(parts.images)
+    files = pictures
     if isinstance(parts.labels, LabelList):
         listed = parts.labels.names()
         files = {name: file for name, file in files.items() if name in listed}
@@ -83,5 +85,8 @@ def open_dataset(root: Path, split: str = "val") -> Dataset:
     for part in (parts.labels, *parts.masks.values()):
         if lacking := sorted(files.keys() - part.names()):
             raise InputError(f"{part.where(lacking[0])}: missing ({len(lacking)} of {len(files)} pictures lack theirs)")
+    for mask in parts.masks.values():
+        if stray := sorted(mask.names() - pictures.keys()):
+            raise InputError(f"{mask.where(stray[0])}: a mask without its picture ({len(stray)} in this folder)")
     file_names = tuple(file.name for file in files.values())
     return Dataset(root, split, layout.name, tuple(files), file_names, parts, layout.vehicles)

@@ -11,7 +11,7 @@ import pytest
 from panoedge.cli import main
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ("data", "train", "info", "evaluate", "export", "bench", "run", "report")
+COMMANDS = ("demo", "data", "train", "prune", "distill", "compress", "info", "evaluate", "export", "bench", "run", "report")
 # All that the base dependencies do not bring.
 OPTIONAL = ("torch", "torch_pruning", "safetensors", "tensorboard", "onnx", "onnx_ir", "onnxscript", "onnxsim")
 WITHOUT = """
@@ -149,6 +149,10 @@ def _copy(source: Path, target: Path, leave_out=lambda file: False) -> Path:
         ("evaluate PICKLED --data DATA", "a pickle"),
         ("export onnx PICKLED --out OUT/net.onnx", "a pickle"),
         ("info TEXT", "text.safetensors: not a panoedge checkpoint"),
+        ("prune CHECKPOINT --data DATA --budget params=1.5 --out OUT/net.safetensors", "must lie between 0 and 1"),
+        ("compress CHECKPOINT --data DATA --budget params=0 --out OUT/net.safetensors", "must lie between 0 and 1"),
+        ("prune CHECKPOINT --data DATA --budget half --out OUT/net.safetensors", "expected params=SHARE"),
+        ("distill CHECKPOINT --teacher PICKLED --data DATA --out OUT/net.safetensors", "a pickle"),
         ("train --size 100x96 --data DATA --out OUT/net.safetensors", "100x96 (HxW): both sides"),
         ("train --size big --data DATA --out OUT/net.safetensors", "expected HEIGHTxWIDTH"),
         ("export onnx CHECKPOINT --size 64x100 --out OUT/net.onnx", "64x100 (HxW): both sides"),
