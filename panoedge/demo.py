@@ -116,7 +116,7 @@ def walk(out: Path, settings: DemoSettings) -> dict[str, Path]:
     training = TrainSettings(data, schedule, validate_every=0, cache=True)
     distill(pruned, TEACHER, training, DistillSettings(), student)
     say("exporting")
-    files = {"teacher": TEACHER, "teacher-fp32": out / "teacher-fp32.onnx", "pruned": pruned, "student": student}
+    files = {"teacher-fp32": out / "teacher-fp32.onnx", "teacher": TEACHER, "pruned": pruned, "student": student}
     files |= {f"student-{precision}": out / f"student-{precision}.onnx" for precision in ("fp16", "fp32")}
     export_onnx(TEACHER, files["teacher-fp32"])
     export_onnx(student, files["student-fp16"], "fp16")

@@ -11,7 +11,7 @@ import pytest
 from panoedge.cli import main
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ("demo", "data", "train", "prune", "distill", "compress", "info", "evaluate", "export", "bench", "run", "report")
+COMMANDS = tuple("demo data train prune distill compress info evaluate export bench run report".split())
 # All that the base dependencies do not bring.
 OPTIONAL = ("torch", "torch_pruning", "safetensors", "tensorboard", "onnx", "onnx_ir", "onnxscript", "onnxsim")
 WITHOUT = """

@@ -26,7 +26,7 @@ def walked(tmp_path_factory):
 def test_every_stage_is_in_the_report(walked):
     out, report, _ = walked
     names = [model["name"] for model in report["models"]]
-    assert names == ["teacher", "teacher-fp32", "pruned", "student", "student-fp16", "student-fp32"]
+    assert names == ["teacher-fp32", "teacher", "pruned", "student", "student-fp16", "student-fp32"]
     assert all(model["metrics"]["frames"] == SMALL.val for model in report["models"])
     assert [stage["stage"] for stage in report["models"][3]["history"]][-2:] == ["prune", "distill"]
     assert (out / "report.html").read_text().count("data:image/jpeg") >= 2 * SMALL.val
