@@ -11,7 +11,8 @@ import pytest
 from panoedge.cli import main
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = tuple("demo data train prune distill compress info evaluate export bench run report".split())
+ROAD = ("demo", "data", "train", "prune", "distill", "compress")
+COMMANDS = (*ROAD, "info", "evaluate", "export", "bench", "run", "report")
 # All that the base dependencies do not bring.
 OPTIONAL = ("torch", "torch_pruning", "safetensors", "tensorboard", "onnx", "onnx_ir", "onnxscript", "onnxsim")
 WITHOUT = """
