@@ -32,11 +32,11 @@ class DemoSettings:
         seconds: each frame rate is measured for.
     """
 
-    train: int = 400
+    train: int = 800
     val: int = 500
     seed: int = 2026
     share: float = 0.673
-    epochs: int = 6
+    epochs: int = 5
     seconds: float = 3.0
 
 
@@ -112,7 +112,7 @@ def walk(out: Path, settings: DemoSettings) -> dict[str, Path]:
     budget = Budget("params", settings.share)
     prune_checkpoint(TEACHER, data, PruneSettings(budget, rounds=3, calibration=64, reestimation=256), pruned)
     say("distilling")
-    schedule = Schedule(settings.epochs, lr=5e-4, seed=settings.seed)
+    schedule = Schedule(settings.epochs, lr=1e-3, seed=settings.seed)
     training = TrainSettings(data, schedule, validate_every=0, cache=True)
     distill(pruned, TEACHER, training, DistillSettings(), student)
     say("exporting")

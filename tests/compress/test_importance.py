@@ -4,8 +4,9 @@ import pytest
 import torch
 import torch_pruning as tp
 
+from compress.commands import IMPORTANCES
 from compress.groups import ChannelGroups
-from compress.importance import NAMES, Safe, TorchPruning, importance, measure
+from compress.importance import Safe, TorchPruning, importance, measure
 from perception.errors import InputError
 from perception.networks.base import Targets
 
@@ -101,7 +102,7 @@ def test_measure_on_yolop(network, batches):
     assert all(parameter.grad is None for parameter in network.parameters())
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", IMPORTANCES)
 def test_every_importance_scores_every_channel(network, batches, name):
     groups = ChannelGroups(network)
     ranking = importance(name)(network, groups, batches)

@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
+from compress.commands import IMPORTANCES
 from compress.data import Frames, Source
-from compress.importance import NAMES
 from compress.plan import Budget
 from compress.prune import PruneSettings, prune, prune_checkpoint, reestimate
 from perception import checkpoint
@@ -29,7 +29,7 @@ def answer(network):
     return [*raw["detection"], raw["drivable"], raw["lane"]]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", IMPORTANCES)
 @pytest.mark.parametrize("kind", ["params", "macs"])
 def test_budget_is_met_and_the_record_says_so(network, frames, name, kind):
     before = cost(network)
