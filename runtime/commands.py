@@ -2,10 +2,10 @@
 
 import argparse
 import math
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from perception.command import say
 from perception.errors import GateFailed
 from perception.files import check_writable, write_json
 from perception.metrics.protocols import PROTOCOLS
@@ -113,7 +113,7 @@ def run_bench(arguments: argparse.Namespace) -> None:
     with _open(arguments) as backend:
         device: Facts = {**probe(), **backend.describe()}
         metrics = _evaluate(backend, arguments) if arguments.data else None
-        speed = measure_speed(backend, source, Effort(arguments.seconds, arguments.count), _tell)
+        speed = measure_speed(backend, source, Effort(arguments.seconds, arguments.count), say)
         model = model_record(backend, metrics, speed)
     gate = gate_record(speed, arguments.fps_of, arguments.min_fps) if arguments.min_fps else None
     if arguments.json:
@@ -173,10 +173,6 @@ def _open(arguments: argparse.Namespace) -> Backend:
 
 def _evaluate(model: Model, arguments: argparse.Namespace) -> dict:
     return evaluate(model, arguments.data, arguments.split, arguments.protocol)
-
-
-def _tell(line: str) -> None:
-    print(line, file=sys.stderr)
 
 
 def _positive(text: str) -> float:

@@ -1,0 +1,42 @@
+import pytest
+
+from compress.distill import DistillSettings
+from compress.plan import Budget
+from compress.prune import PruneSettings
+from compress.rounds import compress
+from perception import checkpoint
+from perception.cost import cost
+from perception.errors import InputError
+
+PRUNING = PruneSettings(
+    Budget("params", 0.7), rounds=1, calibration=2, reestimation=2, batch=2, round_to=4, device="cpu"
+)
+
+
+@pytest.fixture
+def teacher(tmp_path, network):
+    path = tmp_path / "teacher.safetensors"
+    checkpoint.save(path, network, [{"stage": "train"}])
+    return path
+
+
+def test_rounds_together_keep_the_budget(teacher, settings, network, tmp_path):
+    out = tmp_path / "student.safetensors"
+    compress(teacher, PRUNING, settings({"epochs": 1}), DistillSettings(), 2, out)
+    made = checkpoint.load(out)
+    assert [stage["stage"] for stage in made.history] == ["train", "prune", "distill", "prune", "distill"]
+    assert 0.67 < cost(made.network).parameters / cost(network).parameters <= 0.7 * 1.01
+
+
+def test_resume_keeps_the_rounds_that_are_done(teacher, settings, tmp_path):
+    out = tmp_path / "student.safetensors"
+    compress(teacher, PRUNING, settings({"epochs": 1}), DistillSettings(), 2, out)
+    first = (tmp_path / "student.round-1.safetensors").stat().st_mtime_ns
+    out.unlink()
+    compress(teacher, PRUNING, settings({"epochs": 1}), DistillSettings(), 2, out, resume=True)
+    assert out.exists() and (tmp_path / "student.round-1.safetensors").stat().st_mtime_ns == first
+
+
+def test_no_round_is_refused(teacher, settings, tmp_path):
+    with pytest.raises(InputError, match="rounds 0"):
+        compress(teacher, PRUNING, settings(), DistillSettings(), 0, tmp_path / "student.safetensors")
