@@ -16,5 +16,5 @@ COPY perception perception
 COPY runtime runtime
 RUN pip install --no-cache-dir . onnxruntime
 
-WORKDIR /work
+WORKDIR /data
 ENTRYPOINT ["python", "-m", "runtime"]
