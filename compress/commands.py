@@ -3,10 +3,8 @@
 import argparse
 from pathlib import Path
 
+from compress.names import IMPORTANCES
 from perception.geometry import parse_size
-
-# Named here too, so that help needs no torch.
-IMPORTANCES = ("safe", "taylor", "magnitude", "random")
 
 
 def register_train(subparsers: argparse._SubParsersAction) -> None:

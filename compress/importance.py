@@ -13,9 +13,9 @@ import torch
 import torch_pruning as tp
 from torch import Tensor
 
-from compress.commands import IMPORTANCES
 from compress.data import Batch
 from compress.groups import ChannelGroup, ChannelGroups, channel_sums
+from compress.names import IMPORTANCES
 from perception.errors import InputError
 from perception.networks.base import Network
 
@@ -117,6 +117,8 @@ def measure(network: Network, groups: Iterable[ChannelGroup], batches: Iterable[
             conflict[group.path] = conflict.get(group.path, 0) + clash
     if not seen:
         raise InputError("importance: no calibration frames")
+    if not importance:
+        raise InputError(f"{network.name}: its region holds no layer whose channels may be removed")
     importance = {path: total / seen for path, total in importance.items()}
     mean = torch.cat(list(importance.values()), 1).mean(1).clamp(min=1e-30)
     return Measured(importance, {path: total / seen for path, total in conflict.items()}, mean)

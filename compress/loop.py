@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 
 from compress.device import Compute
 from compress.state import load_state, save_state
+from perception.errors import require
 from perception.networks.base import Network, Targets
 from perception.progress import Progress
 
@@ -44,6 +45,12 @@ class Schedule:
     clip: float = 10.0
     ema: float = 0.999
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raises InputError for numbers that make no schedule."""
+        require(self.epochs >= 1, "epochs", self.epochs, "at least 1")
+        require(self.batch >= 1, "batch", self.batch, "at least 1")
+        require(0 < self.lr < math.inf, "learning rate", self.lr, "must be above 0")
 
     def factor(self, step: int, steps: int) -> float:
         """Learning rate at ``step`` of ``steps``, relative to the peak."""

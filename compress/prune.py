@@ -17,7 +17,7 @@ from compress.groups import ChannelGroups
 from compress.importance import importance
 from compress.plan import Budget, plan
 from perception import checkpoint
-from perception.errors import InputError
+from perception.errors import InputError, require
 from perception.files import check_writable
 from perception.networks.base import Network
 from perception.progress import Progress
@@ -56,6 +56,15 @@ class PruneSettings:
     region: str | None = None
     device: str = "auto"
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raises InputError for numbers that make no sense."""
+        for name in ("rounds", "calibration", "reestimation", "batch", "round_to"):
+            value = getattr(self, name)
+            require(value >= 1, name.replace("_", "-"), value, "at least 1")
+        for name in ("floor", "conflict", "protect"):
+            value = getattr(self, name)
+            require(0 <= value <= 1, name, value, "must lie between 0 and 1")
 
 
 def prune_checkpoint(source: Path, data: Sequence[Source], settings: PruneSettings, out: Path) -> dict[str, Any]:
@@ -104,7 +113,7 @@ def prune(network: Network, frames: Frames, settings: PruneSettings) -> dict[str
     left = {kind: model.cost(kind, {}) for kind in start}
     with compute.autocast():
         reestimate(network, itertools.islice(stream, max(1, settings.reestimation // settings.batch)))
-    network.cpu().eval()
+    network.to("cpu", memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
     return {
         "stage": "prune",
         **asdict(settings),

@@ -43,9 +43,10 @@ def load_state(
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {})[_KEY])
+            begun, _, _ = header["settings"], int(header["epoch"]), dict(header["scaler"])
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
-        if header["settings"] != settings:
-            changed = [key for key in settings if header["settings"].get(key) != settings[key]]
+        if begun != settings:
+            changed = [key for key in settings if begun.get(key) != settings[key]]
             raise InputError(f"{path}: was started with another {', '.join(changed)}; repeat those or drop --resume")
         trained.load_state_dict(_part(tensors, "trained/"))
         average.load_state_dict(_part(tensors, "average/"))
@@ -54,7 +55,7 @@ def load_state(
             number, name = key.split("/")
             state.setdefault(int(number), {})[name] = value
         optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
-    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError, OSError) as error:
+    except (SafetensorError, KeyError, TypeError, ValueError, AttributeError, RuntimeError, OSError) as error:
         raise InputError(f"{path}: cannot be resumed ({' '.join(str(error).split())[:200]})") from None
     return header
 

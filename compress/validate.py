@@ -1,7 +1,7 @@
 """A torch network evaluated by the same loop and rules as an ONNX file or an engine."""
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from perception.evaluation import evaluate
@@ -17,12 +17,9 @@ def validate(
     protocol: ProtocolName = "rmt-ppad",
     frames: int | None = None,
     batch: int = 8,
-    progress: Callable[[int], None] | None = None,
 ) -> dict[str, Any]:
     """Metrics of ``network`` on the first ``frames`` samples; see :func:`perception.evaluation.evaluate`."""
     was_training = network.training
-    metrics = evaluate(
-        inference(network), network.spec, itertools.islice(samples, frames), protocol, batch=batch, progress=progress
-    )
+    metrics = evaluate(inference(network), network.spec, itertools.islice(samples, frames), protocol, batch=batch)
     network.train(was_training)
     return metrics

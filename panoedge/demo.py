@@ -66,6 +66,7 @@ def demo(out: Path, photographs: Path = PHOTOGRAPHS, settings: DemoSettings | No
     """
     from panoedge.report import write_report
     from perception.evaluation import headline
+    from runtime.report import SCHEMA
 
     settings = settings or DemoSettings()
     writable_folder(out)
@@ -73,7 +74,7 @@ def demo(out: Path, photographs: Path = PHOTOGRAPHS, settings: DemoSettings | No
     say("measuring every stage")
     device, models = measure(files, out / "scenes", settings)
     report = {
-        "schema": "panoedge.report/1",
+        "schema": SCHEMA,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "title": f"panoedge demo: the embedded teacher at {100 * settings.share:.1f} % of its parameters",
         "device": device,
@@ -157,6 +158,7 @@ def overlays(teacher: Path, student: Path, pictures: Path, limit: int = 6) -> li
 
     from panoedge.report import Overlay, Panel
     from perception import data
+    from perception.geometry import fit
     from runtime.backends import open_backend
     from runtime.overlay import draw
     from runtime.pipeline import Perceiver
@@ -168,7 +170,7 @@ def overlays(teacher: Path, student: Path, pictures: Path, limit: int = 6) -> li
             panels = []
             for label, perceiver in eyes.items():
                 spec = perceiver.backend.info.spec
-                _, placed = perceiver.pre(image)
+                placed = fit(image.shape[:2], spec.size, spec.resize)
                 panels.append(Panel(label, draw(image, perceiver(image), placed, spec)))
             scenes.append(Overlay(name, panels))
     return scenes

@@ -7,3 +7,9 @@ class InputError(Exception):
 
 class GateFailed(Exception):
     """The work was done and a threshold the user asked for was missed. The message is one line with both numbers."""
+
+
+def require(holds: bool, setting: str, value: object, rule: str) -> None:
+    """Raise :class:`InputError` that names a setting, its value and the rule it breaks, unless it ``holds``."""
+    if not holds:
+        raise InputError(f"{setting} {value}: {rule}")

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch_pruning as tp
 
-from compress.commands import IMPORTANCES
+from compress.names import IMPORTANCES
 from compress.groups import ChannelGroups
 from compress.importance import Safe, TorchPruning, importance, measure
 from perception.errors import InputError
@@ -100,6 +100,11 @@ def test_measure_on_yolop(network, batches):
     drivable_head = found.importance["model.25.conv"]
     assert (drivable_head[1] > 0).any() and not drivable_head[[0, 2]].any()
     assert all(parameter.grad is None for parameter in network.parameters())
+
+
+def test_nothing_to_remove_is_an_input_error(network, batches):
+    with pytest.raises(InputError, match="no layer whose channels may be removed"):
+        measure(network, [], batches)
 
 
 @pytest.mark.parametrize("name", IMPORTANCES)

@@ -63,6 +63,12 @@ def test_schedule_of_one_step():
     assert Schedule().factor(0, 1) == 1
 
 
+@pytest.mark.parametrize("wrong", ({"epochs": 0}, {"batch": 0}, {"lr": 0.0}, {"lr": float("nan")}))
+def test_schedule_that_makes_no_sense_is_refused(wrong):
+    with pytest.raises(InputError, match="^(epochs|batch|learning rate) "):
+        Schedule(**wrong)
+
+
 def test_average_follows_its_formula():
     module = nn.BatchNorm1d(1)
     average = Average(module, decay=0.5)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from compress.commands import IMPORTANCES
+from compress.names import IMPORTANCES
 from compress.data import Frames, Source
 from compress.plan import Budget
 from compress.prune import PruneSettings, prune, prune_checkpoint, reestimate
@@ -79,9 +79,17 @@ def test_pruned_checkpoint_is_rebuilt_from_the_file_alone(tmp_path, network, dat
     assert cost(loaded.network).parameters == record["after"]["params"]
     again = checkpoint.load(source).network
     prune(again, Frames([Source(dataset)], "train", again.spec), SETTINGS)
-    again.to(memory_format=torch.contiguous_format)
     pairs = zip(answer(again), answer(loaded.network), strict=True)
     assert all(torch.allclose(a, b, rtol=0, atol=1e-6) for a, b in pairs)
+
+
+@pytest.mark.parametrize(
+    "wrong", ({"rounds": 0}, {"calibration": 0}, {"round_to": 0}, {"protect": 1.5}, {"conflict": -0.1}, {"floor": 2})
+)
+def test_settings_that_make_no_sense_are_refused(wrong):
+    name = next(iter(wrong)).replace("_", "-")
+    with pytest.raises(InputError, match=f"^{name} "):
+        replace(SETTINGS, **wrong)
 
 
 def test_unreachable_budget_writes_nothing(tmp_path, network, dataset):

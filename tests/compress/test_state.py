@@ -10,6 +10,7 @@ from compress.state import load_state, save_state
 from perception.errors import InputError
 
 SETTINGS = {"epochs": 4, "lr": 0.1}
+HEADER = {"epoch": 2, "scaler": {}, "settings": SETTINGS}
 
 
 def make(width=3, seed=0):
@@ -28,14 +29,14 @@ def stepped(seed=0):
 @pytest.fixture
 def written(tmp_path):
     path = tmp_path / "run.state.safetensors"
-    save_state(path, *stepped(), {"epoch": 2, "settings": SETTINGS})
+    save_state(path, *stepped(), HEADER)
     return path
 
 
 def test_round_trip_is_exact(written):
     trained, average, optimizer = stepped()
     others = make(seed=1)
-    assert load_state(written, *others, SETTINGS) == {"epoch": 2, "settings": SETTINGS}
+    assert load_state(written, *others, SETTINGS) == HEADER
     for mine, other in zip((trained, average), others, strict=False):
         pairs = zip(mine.state_dict().values(), other.state_dict().values(), strict=True)
         assert all(torch.equal(a, b) for a, b in pairs)
@@ -47,6 +48,14 @@ def test_round_trip_is_exact(written):
 def test_other_settings_are_named(written):
     with pytest.raises(InputError, match="another lr;"):
         load_state(written, *make(), {**SETTINGS, "lr": 0.2})
+
+
+@pytest.mark.parametrize("broken", ({"scaler": None}, {"epoch": "x"}, {"settings": []}, {"settings": None}))
+def test_malformed_header_is_refused(tmp_path, broken):
+    path = tmp_path / "run.state.safetensors"
+    save_state(path, *stepped(), {**HEADER, **broken})
+    with pytest.raises(InputError, match="cannot be resumed"):
+        load_state(path, *make(), SETTINGS)
 
 
 def test_other_network_is_refused(written):
