@@ -16,12 +16,13 @@ def register_train(subparsers: argparse._SubParsersAction) -> None:
         "example: panoedge train --network yolop --width 0.35 --size 192x320 --data scenes --out teacher.safetensors",
     )
     parser.add_argument("--network", default="yolop", help="architecture")
-    parser.add_argument("--width", type=float, default=1.0, help="multiplies every channel count")
-    parser.add_argument("--size", default="384x640", help="network input, HEIGHTxWIDTH, multiples of 32")
+    parser.add_argument("--width", type=float, help="multiplies every channel count")
+    parser.add_argument("--depth", type=float, help="multiplies the layers of every block; not every network has it")
+    parser.add_argument("--size", help="network input, HEIGHTxWIDTH, multiples of 32; the network's own where absent")
     parser.add_argument(
-        "--resize", choices=("letterbox", "stretch"), default="letterbox", help="how pictures are placed"
+        "--resize", choices=("letterbox", "stretch"), help="how pictures are placed; the network's own where absent"
     )
-    parser.add_argument("--start", type=Path, help="checkpoint to start from; network, width and size are then its own")
+    parser.add_argument("--start", type=Path, help="checkpoint to start from; the five options above are then its own")
     add_training_arguments(parser, epochs=50, lr=2e-3)
     parser.add_argument("--out", type=Path, required=True, help="checkpoint to write")
     parser.set_defaults(run=_train)
@@ -160,9 +161,11 @@ def register_compress(subparsers: argparse._SubParsersAction) -> None:
 def _train(arguments: argparse.Namespace) -> None:
     from compress.train import train
 
-    config = {"width": arguments.width, "size": parse_size(arguments.size), "resize": arguments.resize}
+    config = {name: getattr(arguments, name) for name in ("width", "depth", "resize")}
+    config["size"] = parse_size(arguments.size) if arguments.size else None
+    given = {name: value for name, value in config.items() if value is not None}
     settings = training_settings(arguments)
-    train(arguments.network, config, settings, arguments.out, arguments.start, arguments.resume)
+    train(arguments.network, given, settings, arguments.out, arguments.start, arguments.resume)
 
 
 def _prune(arguments: argparse.Namespace) -> None:

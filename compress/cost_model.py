@@ -5,23 +5,31 @@ from collections.abc import Mapping
 from torch import nn
 
 from compress.groups import CONVOLUTIONS, ChannelGroups
-from perception.cost import positions
+from perception.cost import work
 from perception.networks.base import Network
 
 
 class CostModel:
-    """Parameters and multiply-accumulates (one image) of a network as a function of its groups' widths.
+    """Parameters and multiply-accumulates (one image) of a network's fused form as a function of its groups' widths.
 
     Both are sums over layers of products of channel counts, and a group's channel takes a known number of channels from
     each layer it runs through; so a plan can be priced in microseconds.
     """
 
     def __init__(self, network: Network, groups: ChannelGroups):
-        self._layers = {path: _Layer(layer) for path, layer in network.named_modules() if list(layer.parameters(False))}
-        for path, count in positions(network).items():
+        deployed = network.fused()
+        self._layers = {p: _Layer(layer) for p, layer in deployed.named_modules() if list(layer.parameters(False))}
+        done = work(deployed)
+        # No group runs through attention, so this share is fixed.
+        self._attention = done.attention
+        for path, count in done.positions.items():
             self._layers[path].positions = count
         self._taken: dict[str, list[tuple[_Layer, str, float]]] = {
-            group.path: [(self._layers[slot.path], slot.side, len(slot.index) / group.channels) for slot in group.slots]
+            group.path: [
+                (self._layers[slot.path], slot.side, len(slot.index) / group.channels)
+                for slot in group.slots
+                if slot.path in self._layers
+            ]
             for group in groups
         }
 
@@ -31,8 +39,10 @@ class CostModel:
         for path, count in removed.items():
             for layer, side, each in self._taken[path]:
                 gone.setdefault(layer, [0.0, 0.0])[side == "in"] += count * each
-        price = _Layer.parameters if kind == "params" else _Layer.macs
-        return sum(price(layer, *gone.get(layer, (0.0, 0.0))) for layer in self._layers.values())
+        left = [(layer, *gone.get(layer, (0.0, 0.0))) for layer in self._layers.values()]
+        if kind == "params":
+            return sum(layer.parameters(less_out, less_in) for layer, less_out, less_in in left)
+        return self._attention + sum(layer.macs(less_out, less_in) for layer, less_out, less_in in left)
 
 
 class _Layer:

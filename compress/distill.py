@@ -17,7 +17,7 @@ from perception import checkpoint
 from perception.boxes import nms
 from perception.errors import InputError
 from perception.files import check_writable, sha256
-from perception.networks.base import Network, Targets
+from perception.networks.base import Decoded, Network, Targets
 from perception.tasks import MASK_TASKS
 
 
@@ -119,7 +119,7 @@ def distill(
             raw = student(pictures)
             apart = settings.features * distance(seen.features, shown.features)
         if settings.unlabelled:
-            targets = teacher_targets(guide, answer, settings)
+            targets = teacher_targets(guide, answer, pictures.shape, settings)
         return {**student.losses(raw, targets), "features": apart}
 
     trained, record = run(student, loss, training, compute, out, resume, extra=distance)
@@ -135,17 +135,35 @@ def distill(
     return trained
 
 
-def teacher_targets(teacher: Network, raw: dict, settings: DistillSettings) -> Targets:
-    """What the teacher sees, as labels: confident boxes after suppression, masks at the spec's thresholds."""
+def teacher_targets(teacher: Network, raw: dict, size: torch.Size, settings: DistillSettings) -> Targets:
+    """What the teacher sees in a batch, as labels; those of a task that it does not have are empty.
+
+    Args:
+        teacher: on any device.
+        raw: what it answered.
+        size: of the batch, ``[N, ..., H, W]`` or ``[N, H, W]``.
+        settings: which boxes count.
+    """
     decoded = teacher.decode(raw)
-    rows = []
-    for number, (boxes, scores) in enumerate(zip(decoded.boxes.cpu(), decoded.scores.cpu(), strict=True)):
-        sure = scores >= settings.confidence
-        boxes, scores = boxes[sure].float(), scores[sure].float()
-        kept = nms(boxes.numpy(), scores.numpy(), settings.overlap, 300)
-        rows.append(nn.functional.pad(boxes[torch.from_numpy(kept)], (1, 0), value=number))
-    masks = [(getattr(decoded, task) > teacher.spec.thresholds[task]).to(torch.uint8) for task in MASK_TASKS]
-    return Targets(torch.cat(rows).to(masks[0].device), *masks)
+    device = next(teacher.parameters()).device
+    masks = []
+    for task in MASK_TASKS:
+        seen = getattr(decoded, task)
+        nothing = torch.zeros(size[0], *size[-2:], dtype=torch.uint8, device=device)
+        masks.append(nothing if seen is None else (seen > teacher.spec.thresholds[task]).to(torch.uint8))
+    return Targets(_sure_boxes(decoded, settings).to(device), *masks)
+
+
+def _sure_boxes(decoded: Decoded, settings: DistillSettings) -> Tensor:
+    """Confident boxes after suppression, as in :class:`perception.networks.base.Targets`."""
+    rows = [torch.zeros(0, 5)]
+    if decoded.boxes is not None and decoded.scores is not None:
+        for number, (boxes, scores) in enumerate(zip(decoded.boxes.cpu(), decoded.scores.cpu(), strict=True)):
+            sure = scores >= settings.confidence
+            boxes, scores = boxes[sure].float(), scores[sure].float()
+            kept = nms(boxes.numpy(), scores.numpy(), settings.overlap, 300)
+            rows.append(nn.functional.pad(boxes[torch.from_numpy(kept)], (1, 0), value=number))
+    return torch.cat(rows)
 
 
 def _check_pair(student: Network, teacher: Network, source: Path, other: Path) -> None:

@@ -1,5 +1,6 @@
 """Which channels must go together: groups from Torch-Pruning's dependency graph, what they cost, and their removal."""
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,8 @@ from perception.errors import InputError
 from perception.networks.base import Network
 
 CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
+# What is coupled to what does not depend on the picture's size, so that no larger one is traced.
+TRACED_PIXELS = 256
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,10 @@ class ChannelGroup:
 class ChannelGroups:
     """The prunable groups of a network as it stands; build anew after a removal.
 
+    A group may shrink where every layer that writes its channels lies in the region and is not protected, and where all
+    its channels run through are convolutions (plain or depthwise), linear layers and batch norms. So whatever layer
+    norms, attention, convolutions by groups or a bare parameter tie together stays whole.
+
     Args:
         network: on any device.
         region: one of ``network.regions``; the first where None.
@@ -58,6 +65,7 @@ class ChannelGroups:
         region = region or next(iter(network.regions))
         if region not in network.regions:
             raise InputError(f"region {region!r}: {network.name} has {', '.join(network.regions)}")
+        self._network = network
         self._graph = trace(network)
         self._paths = {module: path for path, module in network.named_modules()}
         self._inside = network.regions[region]
@@ -69,12 +77,14 @@ class ChannelGroups:
 
     def remove(self, doomed: Mapping[str, Sequence[int]]) -> None:
         """Take channels out of the network, by group path."""
-        modules = {path: module for module, path in self._paths.items()}
         for path, channels in doomed.items():
             if len(channels):
-                module = modules[path]
+                module = self._network.get_submodule(path)
                 function = self._graph.get_pruner_of_module(module).prune_out_channels
-                self._graph.get_pruning_group(module, function, sorted(channels)).prune()
+                for dependency, indices in self._graph.get_pruning_group(module, function, sorted(channels)):
+                    # The parameters that may stand here are weights of whole tensors: they have no channels.
+                    if isinstance(dependency.target.module, nn.Module):
+                        dependency(indices)
 
     def _all(self) -> Iterator[ChannelGroup]:
         for source in self._graph.get_all_groups(root_module_types=[*CONVOLUTIONS, nn.Linear]):
@@ -97,20 +107,36 @@ class ChannelGroups:
 
     def _may_shrink(self, group: ChannelGroup) -> bool:
         producers = [slot.path for slot in group.slots if slot.side == "out"]
-        return all(_within(path, self._inside) and not _within(path, self._protected) for path in producers)
+        return (
+            all(_within(path, self._inside) and not _within(path, self._protected) for path in producers)
+            and all(_resizable(self._network.get_submodule(slot.path)) for slot in group.slots)
+            and not any(_has_channels(item.dep.target.module, group.channels) for item in group.source)
+        )
 
 
 def _within(path: str, prefixes: Iterable[str]) -> bool:
     return any(path == prefix or path.startswith(prefix + ".") for prefix in prefixes)
 
 
+def _resizable(layer: nn.Module) -> bool:
+    if isinstance(layer, CONVOLUTIONS):
+        return layer.groups == 1 or layer.groups == layer.in_channels == layer.out_channels
+    return isinstance(layer, nn.Linear | nn.BatchNorm2d)
+
+
+def _has_channels(part: Any, channels: int) -> bool:
+    return isinstance(part, nn.Parameter) and channels in part.shape
+
+
 def trace(network: Network) -> tp.DependencyGraph:
     """Torch-Pruning's dependency graph of a network."""
-    height, width = network.spec.size
     device = next(network.parameters()).device
     was_training = network.training
-    example = torch.zeros(1, 3, height, width, device=device)
-    graph = tp.DependencyGraph().build_dependency(network.eval(), example, output_transform=_tensors, verbose=False)
+    example = torch.zeros(1, 3, *(min(side, TRACED_PIXELS) for side in network.spec.size), device=device)
+    with warnings.catch_warnings():
+        # Where it cannot tell how many channels come from a long chain of layers, it takes them as they come.
+        warnings.filterwarnings("ignore", "Maximum recursive depth")
+        graph = tp.DependencyGraph().build_dependency(network.eval(), example, output_transform=_tensors, verbose=False)
     network.train(was_training)
     return graph
 

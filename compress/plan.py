@@ -8,7 +8,8 @@ from compress.groups import ChannelGroup, ChannelGroups
 from compress.importance import Ranking
 from perception.errors import InputError
 
-TOLERANCE = 0.005
+# Shares by which a plan may stay above its target, and fall below it.
+ABOVE, BELOW = 0.005, 0.01
 
 
 @dataclass(frozen=True)
@@ -50,27 +51,31 @@ def plan(
     target: float,
     round_to: int = 8,
     floors: dict[str, int] | None = None,
+    final: bool = True,
 ) -> dict[str, list[int]]:
     """Choose channels to remove, by group path, until ``kind`` costs at most ``target``.
 
     Every group's channels are sorted by score and cut into blocks such that each removal leaves a multiple of
     ``round_to``; blocks of all groups compete by their mean score. A block that would overshoot is passed over for
-    smaller ones, so the budget is met within ``TOLERANCE``, if blocks are small enough.
+    smaller ones, so the budget is met within 1 %, if blocks are small enough. Where they are not, a plan that is not
+    ``final`` stops above its target, since another will follow.
 
     Raises:
-        InputError: where forbidden channels and floors leave no way to the target.
+        InputError: where forbidden channels, floors and the size of blocks leave no way to a final target.
     """
     waiting = {group.path: _blocks(group, ranking, round_to, (floors or {}).get(group.path, 0)) for group in groups}
     removed: dict[str, list[int]] = {path: [] for path in waiting}
     counts = dict.fromkeys(waiting, 0)
-    while model.cost(kind, counts) > target * (1 + TOLERANCE):
+    while model.cost(kind, counts) > target * (1 + ABOVE):
         heads = sorted((blocks[0] for blocks in waiting.values() if blocks), key=lambda b: (b.score, b.group))
         for block in heads:
             trial = {**counts, block.group: counts[block.group] + len(block.channels)}
-            if model.cost(kind, trial) >= target * (1 - TOLERANCE):
+            if model.cost(kind, trial) >= target * (1 - BELOW):
                 break
             waiting[block.group] = []  # the whole block is too much, and later ones of this group wait behind it
         else:
+            if not final:
+                break
             left = model.cost(kind, counts) / model.cost(kind, {})
             wanted = target / model.cost(kind, {})
             raise InputError(

@@ -106,7 +106,8 @@ def prune(network: Network, frames: Frames, settings: PruneSettings) -> dict[str
             batches = itertools.islice(stream, max(1, settings.calibration // settings.batch))
             with compute.autocast():
                 ranking = rank(network, groups, batches)
-            groups.remove(plan(groups, ranking, model, kind, target, settings.round_to, floors))
+            last = number == settings.rounds
+            groups.remove(plan(groups, ranking, model, kind, target, settings.round_to, floors, last))
             groups = ChannelGroups(network, settings.region)
             model = CostModel(network, groups)
             progress.step(note=f"{kind} {model.cost(kind, {}) / start[kind]:.3f}")

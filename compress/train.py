@@ -1,6 +1,7 @@
 """Train a network from labelled frames: ``panoedge train --network yolop --width 0.35 --data DIR --out FILE``."""
 
 import contextlib
+import inspect
 import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,7 @@ from compress.loop import Loop, Loss, Schedule
 from compress.validate import validate
 from perception import checkpoint
 from perception.data import open_dataset
+from perception.errors import InputError
 from perception.evaluation import headline
 from perception.files import check_writable
 from perception.networks import network_class
@@ -70,7 +72,7 @@ def train(
 
     Args:
         network: registered name.
-        config: keyword arguments of its class.
+        config: keyword arguments of its class, those that are not its defaults.
         settings: data and schedule.
         out: checkpoint to write. ``OUT.state`` beside it holds an unfinished run, ``OUT.log`` TensorBoard's files.
         start: checkpoint whose weights training starts from; its network and configuration count then.
@@ -85,7 +87,7 @@ def train(
         begun = checkpoint.load(start)
         student, history = begun.network, begun.history
     else:
-        student, history = network_class(network)(**config), []
+        student, history = _new(network, config), []
     compute = choose(settings.device, settings.precision)
 
     def loss(images: Tensor, targets: Targets) -> dict[str, Tensor]:
@@ -135,6 +137,16 @@ def run(
 def state_file(out: Path) -> Path:
     """Where an unfinished run that will write ``out`` is kept."""
     return out.with_name(out.stem + ".state.safetensors")
+
+
+def _new(network: str, config: dict[str, Any]) -> Network:
+    """A network with fresh weights; raises InputError where it does not take these settings."""
+    kind = network_class(network)
+    try:
+        inspect.signature(kind).bind(**config)
+    except TypeError as error:
+        raise InputError(f"network {network}: {error} (see --width, --depth, --size, --resize)") from None
+    return kind(**config)
 
 
 @contextlib.contextmanager

@@ -1,6 +1,6 @@
 """From the graph that torch traces to the one that is deployed: the same function in fewer and plainer nodes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import onnx
@@ -24,7 +24,7 @@ _TYPES = {
     "drivable": DataType.UINT8,
     "lane": DataType.UINT8,
 }
-INPUT, *OUTPUTS = _TYPES
+INPUT = "image"
 # One input, one output, and each channel by itself: these give the same before a concatenation as after it.
 _BY_CHANNEL = frozenset({"BatchNormalization", "HardSwish", "LeakyRelu", "Relu"})
 
@@ -56,12 +56,13 @@ def tidy(model: ir.Model) -> onnx.ModelProto:
     return onnx.shape_inference.infer_shapes(proto, check_type=True, strict_mode=True, data_prop=True)
 
 
-def check(model: onnx.ModelProto, network: str) -> None:
+def check(model: onnx.ModelProto, network: str, outputs: Sequence[str]) -> None:
     """Hold the graph to ONNX's rules and to this project's.
 
     Args:
         model: to be published.
         network: its name, for the error.
+        outputs: the names it must have, in order.
 
     Raises:
         InputError: where the network's own code leads to another opset, other inputs or outputs, or bytes inside the
@@ -75,8 +76,9 @@ def check(model: onnx.ModelProto, network: str) -> None:
             f"{network}: exports to operator sets {dict(graph.opset_imports)}, expected opset {OPSET} only"
         )
     found = {str(value.name): value.dtype for value in (*graph.inputs, *graph.outputs)}
-    if list(found.items()) != list(_TYPES.items()):
-        raise InputError(f"{network}: exports with {_listed(found)}; expected {_listed(_TYPES)}")
+    expected = {name: _TYPES[name] for name in (INPUT, *outputs)}
+    if list(found.items()) != list(expected.items()):
+        raise InputError(f"{network}: exports with {_listed(found)}; expected {_listed(expected)}")
     for node in graph:
         inside = any(value.dtype == DataType.UINT8 and not value.is_graph_output() for value in node.outputs)
         touched = any(value.dtype == DataType.UINT8 for value in (*_inputs(node), *node.outputs))

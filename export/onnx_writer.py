@@ -19,7 +19,8 @@ import onnx
 import onnx_ir as ir
 import torch
 
-from export.graph import INPUT, OPSET, OUTPUTS, check, simplify, tidy
+from export.graph import INPUT, OPSET, check, simplify, tidy
+from export.operators import check_operators
 from export.parity import require_parity
 from export.precision import to_fp16
 from perception import checkpoint
@@ -29,6 +30,7 @@ from perception.files import atomic, check_writable, sha256
 from perception.geometry import check_size
 from perception.networks.base import DeployForm, Network
 from perception.spec import ONNX_METADATA_KEY, Deployed
+from perception.tasks import output_names
 
 Precision = Literal["fp32", "fp16"]
 # Looks at a finished file and raises GateFailed where it does not do what the network does.
@@ -90,7 +92,8 @@ def build(network: Network, deployed: Deployed, batch: int = 1) -> onnx.ModelPro
         typed = ir.from_proto(model)
         to_fp16(typed)
         model = tidy(typed)
-    check(model, network.name)
+    check(model, network.name, output_names(network.spec.tasks))
+    check_operators(ir.from_proto(model), network.name)
     onnx.helper.set_model_props(model, {ONNX_METADATA_KEY: json.dumps(deployed.to_json())})
     return model
 
@@ -105,7 +108,7 @@ def _trace(network: Network, batch: int) -> onnx.ModelProto:
             dynamo=True,
             opset_version=OPSET,
             input_names=[INPUT],
-            output_names=list(OUTPUTS),
+            output_names=list(form.output_names),
             verbose=False,
         )
     return program.model_proto  # type: ignore[union-attr]  # None without dynamo only

@@ -130,17 +130,20 @@ def compare_outputs(reference: Infer, session: Session, looked_at: Iterable[np.n
     """
     limits = LIMITS[session.deployed.precision]
     scores, boxes = [], []
-    levels = {task: np.zeros(256, np.int64) for task in MASK_TASKS}
+    tasks = session.deployed.spec.tasks
+    levels = {task: np.zeros(256, np.int64) for task in MASK_TASKS if task in tasks}
     for batch, count in _batches(looked_at, session):
         expected, found = reference(batch), session.infer(batch)
-        for index in range(count):
+        for index in range(count if DETECTION in tasks else 0):
             of_scores, of_boxes = _candidate_differences(expected, found, index, limits)
             scores.append(of_scores)
             boxes.append(of_boxes)
         for task, counts in levels.items():
             difference = np.abs(getattr(expected, task)[:count].astype(np.int16) - getattr(found, task)[:count])
             counts += np.bincount(difference.ravel(), minlength=256)
-    masks = (measure for task in MASK_TASKS for measure in _mask_measures(task, levels[task], limits))
+    masks = [measure for task, counts in levels.items() for measure in _mask_measures(task, counts, limits)]
+    if DETECTION not in tasks:
+        return masks
     return [_summary("scores", scores, limits.score), _summary("boxes, px", boxes, limits.box), *masks]
 
 
@@ -153,12 +156,13 @@ def compare_metrics(reference: Infer, session: Session, data: Path) -> list[Meas
             spec = session.deployed.spec
             records.append(evaluate(infer, spec, dataset, batch=session.batch, progress=progress.step))
     expected, found = (headline(record) for record in records)
-    one_box = 100 / max(1, records[0][DETECTION]["n_gt"])
+    detection = records[0].get(DETECTION, {"n_gt": 0})
+    one_box = 100 / max(1, detection["n_gt"])
     return [
         Measure(
             f"{name}, points ({100 * expected[name]:.2f} -> {100 * found[name]:.2f})",
             100 * abs(found[name] - expected[name]),
-            limit=max(POINTS, one_box) if name in records[0][DETECTION] else POINTS,
+            limit=max(POINTS, one_box) if name in detection else POINTS,
         )
         for name in expected
     ]

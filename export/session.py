@@ -9,10 +9,10 @@ import onnx_ir as ir
 import onnxruntime
 from onnx_ir import DataType
 
-from export.graph import INPUT, OUTPUTS
+from export.graph import INPUT
 from perception.evaluation import Infer
 from perception.spec import ONNX_METADATA_KEY, Deployed
-from perception.tasks import Outputs
+from perception.tasks import Outputs, output_names
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,10 @@ def open_session(path: Path) -> Session:
     if deployed.precision == "fp16":
         session = _open(_with_stored_values(ir.load(path)), onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL)
 
+    tasks = deployed.spec.tasks
+
     def infer(images: np.ndarray) -> Outputs:
-        return Outputs(*session.run(OUTPUTS, {INPUT: images}))
+        return Outputs.of(tasks, session.run(output_names(tasks), {INPUT: images}))
 
     return Session(infer, deployed, session.get_inputs()[0].shape[0])
 

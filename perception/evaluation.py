@@ -14,6 +14,14 @@ from perception.tasks import DETECTION, DRIVABLE, LANE, MASK_TASKS, Outputs, Pre
 
 Infer = Callable[[np.ndarray], Outputs]
 
+_HEADLINE = {
+    "recall": (DETECTION, "recall"),
+    "mAP50": (DETECTION, "mAP50"),
+    "drivable_mIoU": (DRIVABLE, "mIoU"),
+    "lane_IoU": (LANE, "IoU"),
+    "lane_ACC": (LANE, "ACC"),
+}
+
 
 def evaluate(
     infer: Infer,
@@ -60,20 +68,20 @@ def evaluate(
 
 
 def headline(metrics: dict[str, Any]) -> dict[str, float]:
-    """The five figures of every table, as fractions and in the tables' order, from a ``metrics`` record."""
-    return {
-        "recall": metrics[DETECTION]["recall"],
-        "mAP50": metrics[DETECTION]["mAP50"],
-        "drivable_mIoU": metrics[DRIVABLE]["mIoU"],
-        "lane_IoU": metrics[LANE]["IoU"],
-        "lane_ACC": metrics[LANE]["ACC"],
-    }
+    """The figures of every table, as fractions and in the tables' order, from a ``metrics`` record.
+
+    There are five of a network that has all tasks.
+    """
+    return {name: metrics[task][key] for name, (task, key) in _HEADLINE.items() if task in metrics}
 
 
 def _compare(evaluator: Evaluator, seen: Prediction, frame: Sample, placed: Fit, spec: InputSpec) -> None:
     """Hand one frame, predicted and true, to the evaluator."""
-    evaluator.add_boxes(seen.boxes, seen.scores, frame.boxes)
-    for task in MASK_TASKS:
+    if DETECTION in spec.tasks:
+        evaluator.add_boxes(seen.boxes, seen.scores, frame.boxes)
+    for task in spec.tasks:
+        if task not in MASK_TASKS:
+            continue
         foreground = getattr(seen, task)[placed.window] > spec.thresholds[task] * 255
         truth = placed.mask(getattr(frame, task), evaluator.mask_rule)[placed.window]
         evaluator.add_mask(task, foreground, truth)

@@ -35,6 +35,9 @@ def postprocess(
     Returns:
         Boxes in native pixels, best first; masks as they are, views of ``outputs``.
     """
+    drivable, lane = (None if mask is None else mask[index] for mask in (outputs.drivable, outputs.lane))
+    if outputs.boxes is None or outputs.scores is None:
+        return Prediction(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), drivable, lane)
     boxes, scores = outputs.boxes[index], outputs.scores[index]
     sound = (scores > min_score) & np.isfinite(boxes).all(axis=1)
     boxes, scores = boxes[sound], scores[sound]
@@ -43,4 +46,4 @@ def postprocess(
     if clip:
         height, width = fit.native
         native = np.clip(native, 0, np.array([width, height, width, height], np.float32))
-    return Prediction(native, scores[best], outputs.drivable[index], outputs.lane[index])
+    return Prediction(native, scores[best], drivable, lane)

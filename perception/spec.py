@@ -16,12 +16,14 @@ class InputSpec:
         resize: how a picture is placed in it.
         thresholds: probability above which a mask pixel is foreground, by mask task.
         needs_nms: whether boxes still need non-maximum suppression.
+        tasks: what the network answers, in the order of :data:`perception.tasks.TASKS`.
     """
 
     size: tuple[int, int]
     resize: Resize = "letterbox"
     thresholds: dict[str, float] = field(default_factory=lambda: {DRIVABLE: 0.5, LANE: 0.5})
     needs_nms: bool = True
+    tasks: tuple[str, ...] = TASKS
 
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary that :meth:`from_json` takes back."""
@@ -34,7 +36,10 @@ class InputSpec:
         thresholds = {task: float(data["thresholds"][task]) for task in (DRIVABLE, LANE)}
         if data["resize"] not in ("letterbox", "stretch"):
             raise ValueError(f"unknown resize {data['resize']!r}")
-        return cls((int(height), int(width)), data["resize"], thresholds, bool(data["needs_nms"]))
+        tasks = tuple(data.get("tasks", TASKS))
+        if not tasks or tasks != tuple(task for task in TASKS if task in tasks):
+            raise ValueError(f"tasks {tasks!r}")
+        return cls((int(height), int(width)), data["resize"], thresholds, bool(data["needs_nms"]), tasks)
 
 
 # The one key of an ONNX file's ``metadata_props`` that this project writes; its value is the JSON of ``Deployed``.
@@ -64,7 +69,7 @@ class Deployed:
 
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary that :meth:`from_json` takes back."""
-        return {"format": DEPLOYED_FORMAT, "tasks": list(TASKS), **asdict(self)}
+        return {"format": DEPLOYED_FORMAT, "tasks": list(self.spec.tasks), **asdict(self)}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Deployed":

@@ -3,6 +3,7 @@
 Arrays are NumPy; images are RGB uint8 ``[H, W, 3]``; boxes are float32 ``[N, 4]`` as x1, y1, x2, y2 in pixels.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,15 @@ DRIVABLE = "drivable"
 LANE = "lane"
 TASKS = (DETECTION, DRIVABLE, LANE)
 MASK_TASKS = (DRIVABLE, LANE)
+# What a deployed network answers for each task, by the names of the ONNX file.
+_OUTPUTS = {DETECTION: ("boxes", "scores"), DRIVABLE: ("drivable",), LANE: ("lane",)}
+
+
+def output_names(tasks: Iterable[str]) -> tuple[str, ...]:
+    """The outputs of a deployed network for ``tasks``, in the order of the ONNX file."""
+    wanted = set(tasks)
+    return tuple(name for task in TASKS if task in wanted for name in _OUTPUTS[task])
+
 
 # BDD100K's names. Both published protocols merge these into the one class "vehicle".
 VEHICLE_CATEGORIES = frozenset({"car", "bus", "truck", "train"})
@@ -40,6 +50,8 @@ class Sample:
 class Outputs:
     """What a deployed network answers for a batch: the outputs of the ONNX file, by the same names.
 
+    None stands for a task that the network does not have.
+
     Attributes:
         boxes: float32 ``[N, K, 4]`` x1, y1, x2, y2 in network-input pixels, at most K candidates an image.
         scores: float32 ``[N, K]`` in [0, 1].
@@ -47,15 +59,22 @@ class Outputs:
         lane: uint8 ``[N, H, W]``, probability x 255.
     """
 
-    boxes: np.ndarray
-    scores: np.ndarray
-    drivable: np.ndarray
-    lane: np.ndarray
+    boxes: np.ndarray | None = None
+    scores: np.ndarray | None = None
+    drivable: np.ndarray | None = None
+    lane: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, tasks: Iterable[str], arrays: Iterable[np.ndarray]) -> "Outputs":
+        """From what a network of ``tasks`` answered, in the order of :func:`output_names`."""
+        return cls(**dict(zip(output_names(tasks), arrays, strict=True)))
 
 
 @dataclass(frozen=True)
 class Prediction:
     """What was seen in one frame after post-processing, boxes in native pixels, best first.
+
+    A network without detection sees no boxes; None stands for a mask that a network does not have.
 
     Attributes:
         boxes: float32 ``[N, 4]`` x1, y1, x2, y2.
@@ -66,5 +85,5 @@ class Prediction:
 
     boxes: np.ndarray
     scores: np.ndarray
-    drivable: np.ndarray
-    lane: np.ndarray
+    drivable: np.ndarray | None
+    lane: np.ndarray | None

@@ -34,6 +34,8 @@ def draw(image: np.ndarray, prediction: Prediction, fit: Fit, spec: InputSpec) -
         (prediction.drivable, DRIVABLE, _DRIVABLE, _DRIVABLE_OPACITY),
         (prediction.lane, LANE, _LANE, _LANE_OPACITY),
     ):
+        if mask is None:
+            continue
         foreground = fit.mask_to_native(mask) > spec.thresholds[task] * 255
         _tint(canvas, foreground, colour, opacity)
     scale = min(image.shape[:2]) / _REFERENCE_HEIGHT

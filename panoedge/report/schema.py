@@ -183,6 +183,9 @@ _METRICS = _record(
         "frames": _count,
         "data": _text,
         "split": _text,
+    },
+    # A task that the network does not have is absent.
+    {
         "detection": _nullable(_record({"recall": _fraction, "mAP50": _fraction})),
         "drivable": _nullable(_record({"mIoU": _fraction})),
         "lane": _nullable(_record({"IoU": _fraction, "ACC": _fraction})),

@@ -8,7 +8,8 @@ An evaluator keeps a confidence and ten flags per box and four counts per mask, 
     drivable, lane: mIoU, IoU, ACC; pixel_acc under rmt-ppad
     segmentation_batch under yolop
 
-A figure of one protocol must not be compared with its namesake of the other: the rules behind them differ.
+A task of which no frame was added is absent. A figure of one protocol must not be compared with its namesake of the
+other: the rules behind them differ.
 """
 
 import math
@@ -76,15 +77,15 @@ class Evaluator(ABC):
 
     def result(self) -> dict[str, Any]:
         """The ``metrics`` record so far: plain numbers, fractions. Raises :class:`InputError` before any frame."""
-        if not self._confidences:
+        frames = max(len(self._confidences), *map(len, self._counts.values()))
+        if not frames:
             raise InputError("nothing to evaluate: there is no labelled frame in this data set and split")
-        confidences, true_positives = np.concatenate(self._confidences), np.concatenate(self._true_positives)
-        return {
-            "protocol": self.name,
-            "frames": len(self._confidences),
-            DETECTION: detection_scores(confidences, true_positives, self._n_gt, self.recall_step),
-            **{task: self._mask_scores(task, np.stack(counts)) for task, counts in self._counts.items() if counts},
-        }
+        record: dict[str, Any] = {"protocol": self.name, "frames": frames}
+        if self._confidences:
+            confidences, true_positives = np.concatenate(self._confidences), np.concatenate(self._true_positives)
+            record[DETECTION] = detection_scores(confidences, true_positives, self._n_gt, self.recall_step)
+        masks = {task: self._mask_scores(task, np.stack(counts)) for task, counts in self._counts.items() if counts}
+        return {**record, **masks}
 
     @abstractmethod
     def _match(self, overlap: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from perception.spec import InputSpec
-from perception.tasks import DRIVABLE, LANE
+from perception.tasks import MASK_TASKS, output_names
 
 # A network's raw outputs by task; what stands under each task is the network's own affair.
 Raw = dict[str, Any]
@@ -32,12 +32,12 @@ class Targets(NamedTuple):
 
 class Decoded(NamedTuple):
     """Raw outputs read: boxes ``[N, K, 4]`` (x1, y1, x2, y2, input pixels), scores ``[N, K]``, probabilities
-    ``[N, H, W]`` of the two masks."""
+    ``[N, H, W]`` of the two masks; None for a task that is not in ``Network.spec.tasks``."""
 
-    boxes: Tensor
-    scores: Tensor
-    drivable: Tensor
-    lane: Tensor
+    boxes: Tensor | None = None
+    scores: Tensor | None = None
+    drivable: Tensor | None = None
+    lane: Tensor | None = None
 
 
 class Network(nn.Module):
@@ -77,6 +77,14 @@ class Network(nn.Module):
         """Raw outputs to boxes, scores and probabilities; traceable for export."""
         raise NotImplementedError
 
+    def fused(self) -> "Network":
+        """The same function of fewer weights, for inference alone: what is deployed, and what all costs are counted of.
+
+        The network itself where there is nothing to fold; otherwise a copy in evaluation mode, on the same device.
+        Layers that remain keep their paths; those folded into others are gone from theirs.
+        """
+        return self
+
     def normalise(self, images: Tensor) -> Tensor:
         """uint8 ``[N, H, W, 3]`` RGB to the float ``[N, 3, H, W]`` that :meth:`forward` takes."""
         kind = next(self.parameters()).dtype
@@ -85,17 +93,23 @@ class Network(nn.Module):
 
 
 class DeployForm(nn.Module):
-    """A network as it is deployed: bytes in, boxes, scores and byte masks out (the ONNX file's inputs and outputs)."""
+    """A network as it is deployed: fused, bytes in, boxes, scores and byte masks out (the ONNX file's inputs and
+    outputs)."""
 
     def __init__(self, network: Network):
         super().__init__()
-        self.network = network
+        self.network = network.fused()
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """uint8 ``[N, H, W, 3]`` RGB to boxes, scores, drivable and lane as ``perception.tasks.Outputs`` has them."""
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        """uint8 ``[N, H, W, 3]`` RGB to what ``output_names`` lists, as ``perception.tasks.Outputs`` has it."""
         decoded = self.network.decode(self.network(self.network.normalise(image)))
-        masks = {task: _to_bytes(getattr(decoded, task)) for task in (DRIVABLE, LANE)}
-        return decoded.boxes.float(), decoded.scores.float(), masks[DRIVABLE], masks[LANE]
+        outputs = {name: getattr(decoded, name) for name in self.output_names}
+        return tuple(_to_bytes(value) if name in MASK_TASKS else value.float() for name, value in outputs.items())
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Of the network's tasks, in order."""
+        return output_names(self.network.spec.tasks)
 
 
 def _to_bytes(probability: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ def inference(network: Network) -> Infer:
 
     @torch.inference_mode()
     def infer(images: np.ndarray) -> Outputs:
-        return Outputs(*(part.cpu().numpy() for part in form(torch.from_numpy(images).to(device))))
+        answer = form(torch.from_numpy(images).to(device))
+        return Outputs.of(network.spec.tasks, (part.cpu().numpy() for part in answer))
 
     return infer

@@ -1,6 +1,5 @@
 """Run an ONNX file with ONNX Runtime, on the CPU or through its CUDA and TensorRT providers."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
@@ -10,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from perception.errors import InputError
+from perception.onnx_metadata import parse_deployed
 from perception.spec import ONNX_METADATA_KEY, Deployed
-from perception.tasks import Outputs
+from perception.tasks import Outputs, output_names
 from runtime.backends import Provider, Split
+from runtime.backends.signature import INPUT, check_signature
 
-_INPUT = "image"
-_OUTPUTS = ("boxes", "scores", "drivable", "lane")
 # What is tried, in this order; ONNX Runtime hands operators that one cannot take to the next.
 _PROVIDERS: dict[Provider, tuple[str, ...]] = {
     "auto": ("CUDAExecutionProvider", "CPUExecutionProvider"),
@@ -23,6 +22,8 @@ _PROVIDERS: dict[Provider, tuple[str, ...]] = {
     "cuda": ("CUDAExecutionProvider", "CPUExecutionProvider"),
     "tensorrt": ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"),
 }
+# ONNX's names of element types, where NumPy has another.
+_TYPES = {"float": "float32", "double": "float64"}
 
 
 class OnnxRuntime:
@@ -34,16 +35,22 @@ class OnnxRuntime:
         self.path = path
         self._library = _import(path)
         self._session = _open_session(self._library, path, provider, threads)
-        self.info = _read_info(path, self._session)
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        self.info = parse_deployed(path, metadata.get(ONNX_METADATA_KEY))
         self.batch = _check_signature(path, self._session, self.info)
         self.provider: str = self._session.get_providers()[0]
         self._shape = (self.batch, *self.info.spec.size, 3)
         on_host = self.provider == "CPUExecutionProvider"
-        self._device = None if on_host else DeviceBinding(self._library, self._session, self._shape, "cuda")
+        self._device = None if on_host else self._binding("cuda")
 
     def infer(self, images: np.ndarray) -> Outputs:
         """Answer for uint8 ``[batch, H, W, 3]``."""
         return self.timed(images)[0]
+
+    def submit(self, images: np.ndarray) -> Callable[[], Outputs]:
+        """Answer at once: the library computes in this thread."""
+        outputs = self.infer(images)
+        return lambda: outputs
 
     def timed(self, images: np.ndarray) -> tuple[Outputs, Split]:
         """Answer and say where the time went; on the CPU nothing is copied."""
@@ -52,12 +59,13 @@ class OnnxRuntime:
         if self._device is not None:
             return self._device.timed(images)
         start = perf_counter()
-        outputs = self._session.run(_OUTPUTS, {_INPUT: images})
-        return Outputs(*outputs), Split(None, _milliseconds(start, perf_counter()), None)
+        tasks = self.info.spec.tasks
+        outputs = self._session.run(output_names(tasks), {INPUT: images})
+        return Outputs.of(tasks, outputs), Split(None, _milliseconds(start, perf_counter()), None)
 
     def bound(self, images: np.ndarray) -> Callable[[], None]:
         """A call that only computes, outputs left where they are."""
-        binding = self._device or DeviceBinding(self._library, self._session, self._shape, "cpu")
+        binding = self._device or self._binding("cpu")
         binding.copy_in(images)
         return binding.compute
 
@@ -74,6 +82,9 @@ class OnnxRuntime:
         """Drop the session, and with it the device memory."""
         self._device = self._session = None
 
+    def _binding(self, device: str) -> "DeviceBinding":
+        return DeviceBinding(self._library, self._session, self._shape, self.info.spec.tasks, device)
+
     def __enter__(self) -> "OnnxRuntime":
         return self
 
@@ -88,15 +99,17 @@ class DeviceBinding:
         library: the onnxruntime module.
         session: an inference session.
         shape: of the input batch.
+        tasks: that the network answers for.
         device: ``cuda``, or ``cpu`` where only :meth:`compute` is wanted without allocations.
     """
 
-    def __init__(self, library: ModuleType, session: Any, shape: tuple[int, ...], device: str):
+    def __init__(self, library: ModuleType, session: Any, shape: tuple[int, ...], tasks: tuple[str, ...], device: str):
         self._session = session
+        self._tasks = tasks
         self._input = library.OrtValue.ortvalue_from_shape_and_type(shape, np.uint8, device, 0)
         self._binding = session.io_binding()
-        self._binding.bind_ortvalue_input(_INPUT, self._input)
-        for name in _OUTPUTS:
+        self._binding.bind_ortvalue_input(INPUT, self._input)
+        for name in output_names(tasks):
             # The first run allocates; later runs write into the same memory.
             self._binding.bind_output(name, device)
 
@@ -116,7 +129,7 @@ class DeviceBinding:
         copied = perf_counter()
         self.compute()
         computed = perf_counter()
-        outputs = Outputs(*self._binding.copy_outputs_to_cpu())
+        outputs = Outputs.of(self._tasks, self._binding.copy_outputs_to_cpu())
         done = perf_counter()
         return outputs, Split(
             _milliseconds(start, copied), _milliseconds(copied, computed), _milliseconds(computed, done)
@@ -158,48 +171,21 @@ def _open_session(library: ModuleType, path: Path, provider: Provider, threads: 
     return session
 
 
-def _read_info(path: Path, session: Any) -> Deployed:
-    text = session.get_modelmeta().custom_metadata_map.get(ONNX_METADATA_KEY)
-    if text is None:
-        raise InputError(
-            f"{path}: not written by this project (no {ONNX_METADATA_KEY!r} metadata); panoedge export onnx"
-        )
-    try:
-        return Deployed.from_json(json.loads(text))
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"{path}: its {ONNX_METADATA_KEY!r} metadata is malformed ({error!r}); export it again"
-        ) from None
-
-
 def _check_signature(path: Path, session: Any, info: Deployed) -> int:
     """Compare inputs and outputs with what this project writes; returns the batch size."""
-    inputs = {value.name: value for value in session.get_inputs()}
-    found = {value.name: value for value in (*inputs.values(), *session.get_outputs())}
-    if set(inputs) != {_INPUT} or set(found) != {_INPUT, *_OUTPUTS}:
-        raise InputError(f"{path}: has {', '.join(found)}; expected {_INPUT} to {', '.join(_OUTPUTS)}; export it again")
-    first = found[_INPUT].shape[:1]
-    batch = first[0] if first and isinstance(first[0], int) else None
-    height, width = info.spec.size
-    expected = {
-        _INPUT: ("tensor(uint8)", [batch, height, width, 3]),
-        "boxes": ("tensor(float)", [batch, None, 4]),
-        "scores": ("tensor(float)", [batch, None]),
-        "drivable": ("tensor(uint8)", [batch, height, width]),
-        "lane": ("tensor(uint8)", [batch, height, width]),
-    }
-    for name, (kind, shape) in expected.items():
-        value = found[name]
-        if value.type != kind or not _matches(value.shape, shape):
-            wanted = f"{kind} {['*' if side is None else side for side in shape]}"
-            raise InputError(f"{path}: {name} is {value.type} {value.shape}, expected {wanted}; export it again")
-    return batch or 1
-
-
-def _matches(shape: list, expected: list) -> bool:
-    """Whether sizes agree; None in ``expected`` and names in ``shape`` stand for any size."""
-    if len(shape) != len(expected):
-        return False
-    return all(
-        want is None or not isinstance(side, int) or side == want for side, want in zip(shape, expected, strict=True)
+    inputs, outputs = (
+        {value.name: (_type(value.type), [_side(side) for side in value.shape]) for value in values}
+        for values in (session.get_inputs(), session.get_outputs())
     )
+    return check_signature(path, inputs, outputs, info.spec)
+
+
+def _type(kind: str) -> str:
+    """``tensor(float)`` to ``float32``."""
+    name = kind.removeprefix("tensor(").removesuffix(")")
+    return _TYPES.get(name, name)
+
+
+def _side(side: Any) -> int | None:
+    """Sides that may have any size are named."""
+    return side if isinstance(side, int) else None

@@ -7,6 +7,7 @@ from compress.groups import ChannelGroups
 from compress.train import state_file
 from perception import checkpoint
 from perception.errors import InputError
+from perception.networks.base import Decoded
 from perception.networks.yolop import YOLOP
 
 STILL = Augmentation(flip=0, rotate=0, scale=0, translate=0, hue=0, saturation=0, value=0, blur=0, noise=0)
@@ -74,12 +75,12 @@ def test_teacher_targets(network):
         raw = network(torch.rand(2, 3, 64, 96))
     decoded = network.decode(raw)
     bar = float(decoded.scores.flatten().sort().values[-20])
-    targets = teacher_targets(network, raw, DistillSettings(confidence=bar, overlap=0.5))
+    targets = teacher_targets(network, raw, torch.Size((2, 3, 64, 96)), DistillSettings(confidence=bar, overlap=0.5))
     assert 0 < len(targets.boxes) <= 20 and targets.boxes.shape[1] == 5
     candidates = decoded.boxes[decoded.scores >= bar].tolist()
     assert all(box in candidates for box in targets.boxes[:, 1:].tolist())
     assert torch.equal(targets.lane, (decoded.lane > 0.5).to(torch.uint8))
-    assert teacher_targets(network, raw, DistillSettings(confidence=1.1)).boxes.shape == (0, 5)
+    assert teacher_targets(network, raw, torch.Size((2, 3, 64, 96)), DistillSettings(confidence=1.1)).boxes.shape == (0, 5)
 
 
 def recorded_loss(folder, tag):
@@ -141,3 +142,13 @@ def test_teacher_is_left_alone(files, settings, tmp_path):
     before = files[1].read_bytes()
     distill(*files, settings({"epochs": 1}), DistillSettings(), tmp_path / "x.safetensors")
     assert files[1].read_bytes() == before
+
+
+def test_teacher_without_a_task_leaves_it_empty(network, monkeypatch):
+    with torch.no_grad():
+        raw = network(torch.rand(2, 3, 64, 96))
+        lane = network.decode(raw).lane
+    monkeypatch.setattr(network, "decode", lambda raw: Decoded(lane=lane))
+    targets = teacher_targets(network, raw, torch.Size((2, 3, 64, 96)), DistillSettings())
+    assert targets.boxes.shape == (0, 5) and targets.drivable.shape == targets.lane.shape and not targets.drivable.any()
+    assert torch.equal(targets.lane, (lane > 0.5).to(torch.uint8))

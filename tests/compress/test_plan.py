@@ -4,7 +4,7 @@ import torch
 from compress.cost_model import CostModel
 from compress.groups import ChannelGroups
 from compress.importance import Ranking
-from compress.plan import TOLERANCE, Budget, plan
+from compress.plan import ABOVE, BELOW, Budget, plan
 from perception.errors import InputError
 
 
@@ -45,7 +45,7 @@ def test_budget_is_met(groups, model, kind, share, seed):
     whole = model.cost(kind, {})
     removed = plan(groups, ranked(groups, seed), model, kind, share * whole, round_to=2)
     left = model.cost(kind, {path: len(channels) for path, channels in removed.items()})
-    assert share - 0.01 <= left / whole <= share * (1 + TOLERANCE)
+    assert share * (1 - BELOW) <= left / whole <= share * (1 + ABOVE)
 
 
 def test_widths_stay_round_and_above_the_floor(groups, model):

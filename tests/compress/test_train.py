@@ -59,7 +59,7 @@ def test_starts_from_a_checkpoint(folder, settings, network):
     begun = folder / "begun.safetensors"
     checkpoint.save(begun, network, [{"stage": "import"}])
     out = folder / "continued.safetensors"
-    still = settings({"epochs": 1, "lr": 0.0}, augmentation=STILL)
+    still = settings({"epochs": 1, "lr": 1e-12}, augmentation=STILL)
     trained = train("yolop", {"width": 1.0}, still, out, start=begun)
     for (name, mine), old in zip(trained.named_parameters(), network.parameters(), strict=True):
         assert torch.allclose(mine, old, atol=1e-6), name
@@ -87,3 +87,5 @@ def test_faults_are_found_before_work(folder, settings, tmp_path):
         train("yolop", CONFIG, settings(sources=[Source(tmp_path / "nowhere")]), folder / "x.safetensors")
     with pytest.raises(InputError, match="unknown network 'resnet'"):
         train("resnet", {}, settings(), folder / "x.safetensors")
+    with pytest.raises(InputError, match=r"network yolop: .*'depth' \(see --width, --depth"):
+        train("yolop", {"depth": 0.5}, settings(), folder / "x.safetensors")

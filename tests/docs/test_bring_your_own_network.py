@@ -1,5 +1,6 @@
 """The example of docs/bring-your-own-network.md runs as it is printed."""
 
+import json
 import re
 import subprocess
 import sys
@@ -44,6 +45,23 @@ def test_the_example_goes_the_whole_road(folder):
     with open_backend(folder / "student.onnx", "cpu") as backend:
         assert backend.info.network == "my-network"
         assert f"{backend.info.parameters} weights" in done.stdout
+        assert backend.info.spec.tasks == ("drivable", "lane")
+
+
+def test_the_exported_file_is_measured_without_the_users_file(folder):
+    bench = ["-m", "runtime", "bench", "student.onnx", "--data", "scenes", "--seconds", "0.1", "--json", "bench.json"]
+    done = run(folder, *bench)
+    assert done.returncode == 0, done.stderr
+    assert "drivable mIoU" in done.stdout and "recall" not in done.stdout
+    report = json.loads((folder / "bench.json").read_text())
+    assert report["models"][0]["metrics"].keys() >= {"drivable", "lane"}
+    assert "detection" not in report["models"][0]["metrics"]
+
+    for command in (["run", "student.onnx", "--source", "scenes/images/val", "--out", "seen"], ["report", "bench.json"]):
+        done = run(folder, "my_network.py", *command, *(["--out", "report"] if command[0] == "report" else []))
+        assert done.returncode == 0, done.stderr
+    assert len(list((folder / "seen").iterdir())) == 2
+    assert "drivable mIoU" in (folder / "report" / "report.html").read_text(encoding="utf-8")
 
 
 def test_the_file_is_the_command_line_that_knows_it(folder):

@@ -7,6 +7,7 @@ import pytest
 from export.graph import check, simplify, tidy
 from perception.errors import InputError
 
+OUTPUTS = ("boxes", "scores", "drivable", "lane")
 _RNG = np.random.default_rng(0)
 # Two convolutions joined, then a batch norm and an activation: the tail of a CSP block.
 _CSP = """
@@ -106,7 +107,7 @@ def test_tidy_leaves_nothing_of_the_tracer():
     assert b"secret" not in tidied.SerializeToString()
     assert [constant.name for constant in tidied.graph.initializer] == ["last"]
     assert _operators(tidied) == _operators(model)
-    check(tidied, "net")
+    check(tidied, "net", OUTPUTS)
 
 
 @pytest.mark.parametrize(
@@ -120,11 +121,11 @@ def test_tidy_leaves_nothing_of_the_tracer():
 )
 def test_check_refuses_what_tensorrt_would(model, fault):
     with pytest.raises(InputError, match=f"net: .*{fault}"):
-        check(onnx.shape_inference.infer_shapes(model), "net")
+        check(onnx.shape_inference.infer_shapes(model), "net", OUTPUTS)
 
 
 def test_check_refuses_other_outputs():
     model = _deployed()
     model.graph.output.pop()
     with pytest.raises(InputError, match=r"exports with image uint8, .*; expected image uint8, boxes float, .* lane"):
-        check(model, "net")
+        check(model, "net", OUTPUTS)

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -93,6 +94,16 @@ def test_every_query_counts_only_under_rmt_ppad():
         metrics = evaluate(Oracle(SPECS[1], protocol), SPECS[1], SCENES, protocol)
         assert metrics[DETECTION]["n_pred"] == expected
         assert metrics[DETECTION]["mAP50"] > 0.99
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_network_without_some_tasks(protocol):
+    whole = Oracle(SPECS[0], protocol)
+    spec = replace(SPECS[0], tasks=(LANE,))
+    everything = evaluate(whole, SPECS[0], SCENES, protocol)
+    metrics = evaluate(lambda pictures: Outputs(lane=whole(pictures).lane), spec, SCENES, protocol)
+    assert metrics == {key: value for key, value in everything.items() if key not in (DETECTION, DRIVABLE)}
+    assert list(headline(metrics)) == ["lane_IoU", "lane_ACC"]
 
 
 def test_a_blind_network():

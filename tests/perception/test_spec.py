@@ -14,7 +14,7 @@ def over_the_wire(data):
     return json.loads(json.dumps(data))
 
 
-@pytest.mark.parametrize("spec", [SPEC, InputSpec((64, 96))])
+@pytest.mark.parametrize("spec", [SPEC, InputSpec((64, 96)), InputSpec((64, 96), tasks=(LANE,))])
 def test_a_spec_survives_json(spec):
     assert InputSpec.from_json(over_the_wire(spec.to_json())) == spec
 
@@ -38,6 +38,9 @@ def test_specs_do_not_share_thresholds():
         {"resize": "crop"},
         {"thresholds": {DRIVABLE: 0.5}},
         {"thresholds": {DRIVABLE: 0.5, LANE: "high"}},
+        {"tasks": []},
+        {"tasks": [LANE, DRIVABLE]},
+        {"tasks": ["sky"]},
     ],
 )
 def test_a_malformed_spec_is_refused(change):

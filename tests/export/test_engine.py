@@ -1,0 +1,182 @@
+"""NVIDIA's own parser and builder on the exported files; TensorRT-RTX builds ahead of time without a GPU.
+
+This shows that its parser and its ahead-of-time builder accept them. It shows nothing of a board's kernels, numbers or
+speed.
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from export import engine
+from export.commands import register_engine
+from export.engine import Options, build_engine
+from perception.command import main
+from perception.engine_file import read_record, record_path
+from perception.errors import InputError
+from perception.files import sha256
+from perception.gpu import find_gpu
+from perception.onnx_metadata import read_deployed
+from perception.spec import ONNX_METADATA_KEY
+
+trt = pytest.importorskip("tensorrt_rtx", reason="needs tensorrt-rtx")
+RTX = Options(library="tensorrt-rtx")
+FOR_AMPERE = Options(library="tensorrt-rtx", compute_capability="8.6")
+
+
+@pytest.fixture
+def built(files: dict[str, Path], tmp_path) -> tuple[Path, Path]:
+    """An ONNX file of its own and the engine built from it."""
+    source, out = tmp_path / "tiny.onnx", tmp_path / "tiny.engine"
+    shutil.copyfile(files["fp16"], source)
+    build_engine(source, out, FOR_AMPERE)
+    return source, out
+
+
+@pytest.mark.parametrize("options", [RTX, FOR_AMPERE], ids=["every GPU", "8.6"])
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_builds_what_was_exported(files, tmp_path, precision, options, capsys):
+    source, out = files[precision], tmp_path / "deep" / "tiny.engine"
+    record = build_engine(source, out, options)
+    assert out.stat().st_size > 100_000
+    assert record == read_record(out)
+    assert record.deployed == read_deployed(source)
+    assert (record.deployed.precision, record.engine_sha256) == (precision, sha256(out))
+    assert (record.source.onnx_sha256, record.source.version) == (sha256(source), trt.__version__)
+    assert (record.source.gpu, record.source.compute_capability) == (None, options.compute_capability)
+    assert [(tensor.name, tensor.role, tensor.type) for tensor in record.tensors] == [
+        ("image", "input", "uint8"),
+        ("boxes", "output", "float32"),
+        ("scores", "output", "float32"),
+        ("drivable", "output", "uint8"),
+        ("lane", "output", "uint8"),
+    ]
+    assert record.tensors[0].shape == (1, 64, 96, 3)
+    assert "build tiny.engine: 100/100" in capsys.readouterr().err
+
+
+def test_builds_again_only_when_something_changed(built, monkeypatch):
+    source, out = built
+    builds = []
+    monkeypatch.setattr(engine, "_parse", lambda *arguments, parse=engine._parse: builds.append(1) or parse(*arguments))
+
+    def count(options=FOR_AMPERE, force=False) -> int:
+        builds.clear()
+        build_engine(source, out, options, force)
+        return len(builds)
+
+    assert count() == 0
+    assert count(force=True) == 1
+    assert count(RTX) == 1
+    assert count(RTX) == 0
+    assert count(Options("tensorrt-rtx", None, workspace_mib=256)) == 1
+    out.write_bytes(out.read_bytes()[:-1])
+    assert count() == 1
+    record_path(out).write_text("{}")
+    assert count() == 1
+    model = onnx.load(source)
+    model.producer_name = "another"
+    onnx.save(model, source)
+    assert count() == 1
+    assert count() == 0
+
+
+def test_command(files, tmp_path, capsys):
+    out = tmp_path / "tiny.engine"
+    arguments = ["engine", str(files["fp16"]), "--out", str(out), "--target", "tensorrt-rtx", "--workspace", "64"]
+    assert main("test", "", [register_engine], [*arguments, "--compute-capability", "8.6"]) == 0
+    printed = capsys.readouterr()
+    assert f"{out}: yolop in FP16, tensorrt-rtx {trt.__version__} for compute capability 8.6" in printed.out
+    assert json.loads(record_path(out).read_text())["workspace_mib"] == 64
+    assert main("test", "", [register_engine], [*arguments, "--compute-capability", "8.6"]) == 0
+    assert "is up to date" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        (("--target", "tensorrt-rtx", "--compute-capability", "8.7"), "knows 7.5, 8.0, 8.6"),
+        (("--compute-capability", "8.6"), "--target tensorrt-rtx takes it"),
+        (("--compute-capability", "Orin"), "'Orin' is not a compute capability"),
+        (("--workspace", "0"), "'0' is not a whole number"),
+    ],
+)
+def test_bad_input_takes_one_line(files, tmp_path, arguments, fault, capsys):
+    out = tmp_path / "x.engine"
+    assert main("test", "", [register_engine], ["engine", str(files["fp32"]), "--out", str(out), *arguments]) == 2
+    error = capsys.readouterr().err
+    assert fault in error and error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_engine_is_called_so(files, tmp_path, capsys):
+    arguments = ["engine", str(files["fp32"]), "--out", str(tmp_path / "tiny.plan")]
+    assert main("test", "", [register_engine], arguments) == 2
+    assert "ends in .engine" in capsys.readouterr().err
+
+
+def network(text: str, constants: dict[str, np.ndarray], path: Path, like: Path) -> Path:
+    """A network with the metadata of another, for NVIDIA's parser to judge; ours would not write it."""
+    model = onnx.parser.parse_model(f'<ir_version: 9, opset_import: ["" : 18]>\nnet {text}')
+    for index, node in enumerate(model.graph.node):
+        node.name = f"node{index}"
+    model.graph.initializer.extend(onnx.numpy_helper.from_array(array, name) for name, array in constants.items())
+    metadata = {entry.key: entry.value for entry in onnx.load(like).metadata_props}
+    onnx.helper.set_model_props(model, {ONNX_METADATA_KEY: metadata[ONNX_METADATA_KEY]})
+    onnx.save(model, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "constants", "fault"),
+    [
+        (
+            "(float[1, 5000] x) => (float[1, 4000] y, int64[1, 4000] i) { y, i = TopK (x, k) }",
+            {"k": np.int64([4000])},
+            "cannot build it.*node0",
+        ),
+        (
+            "(float[1, 9, 4] b, float[1, 1, 9] s) => (int64[N, 3] y) { y = NonMaxSuppression (b, s, k, t, t) }",
+            {"k": np.int64([5]), "t": np.float32([0.5])},
+            "cannot build it",
+        ),
+        (
+            "(uint8[1, 4] x) => (uint8[1, 4] y) { a = Cast <to = 1> (x) b = Cast <to = 2> (a) y = Relu (b) }",
+            {},
+            "parser: .*node",
+        ),
+        (
+            "(float[1, 1, 4, 4, 4] x, float[1, 2, 2, 2, 3] g) => (float[1, 1, 2, 2, 2] y) { y = GridSample (x, g) }",
+            {},
+            "parser: GridSample node0",
+        ),
+    ],
+    ids=["TopK 4000", "NonMaxSuppression", "bytes inside", "GridSample of volumes"],
+)
+def test_what_is_not_allowed_at_export_is_refused_here_too(files, tmp_path, text, constants, fault):
+    source = network(text, constants, tmp_path / "bad.onnx", files["fp32"])
+    with pytest.raises(InputError, match=fault) as refused:
+        build_engine(source, tmp_path / "bad.engine", RTX)
+    assert str(refused.value).startswith(str(source)) and "\n" not in str(refused.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.onnx"]
+
+
+@pytest.mark.skipif(find_gpu() is not None, reason="there is a GPU here")
+def test_without_a_gpu_there_are_no_layers_to_tell_of(files, tmp_path):
+    told = []
+    stale = tmp_path / "tiny.engine.layers.json"
+    stale.write_text("{}")
+    build_engine(files["fp32"], tmp_path / "tiny.engine", RTX, tell=told.append)
+    assert "a GPU that runs the engine is needed" in told[0]
+    assert not stale.exists()
+
+
+def test_files_of_another_tool_are_refused(tmp_path):
+    source = tmp_path / "other.onnx"
+    source.write_bytes(b"not a network")
+    with pytest.raises(InputError, match=r"other\.onnx"):
+        build_engine(source, tmp_path / "other.engine", RTX)
