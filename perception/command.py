@@ -15,6 +15,7 @@ _GROUPS = {
     "torch": "compress",
     "torch_pruning": "compress",
     "safetensors": "compress",
+    "scipy": "compress",
     "tensorboard": "compress",
     "onnx": "export",
     "onnx_ir": "export",

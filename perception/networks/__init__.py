@@ -2,9 +2,10 @@
 
 from perception.errors import InputError
 from perception.networks.base import Network
+from perception.networks.rmt_ppad import RMTPPAD
 from perception.networks.yolop import YOLOP
 
-_NETWORKS: dict[str, type[Network]] = {YOLOP.name: YOLOP}
+_NETWORKS: dict[str, type[Network]] = {RMTPPAD.name: RMTPPAD, YOLOP.name: YOLOP}
 
 
 def register(network: type[Network]) -> type[Network]:

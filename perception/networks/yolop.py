@@ -10,9 +10,9 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from perception.errors import InputError
 from perception.geometry import check_size
 from perception.networks.base import Decoded, Network, Raw, Targets
+from perception.networks.layers import Concat, Upsample, chain, check_width, scaled
 from perception.networks.yolop_loss import yolop_losses
 from perception.spec import InputSpec
 from perception.tasks import DETECTION, DRIVABLE, LANE
@@ -95,20 +95,6 @@ class SPP(nn.Module):
         return self.cv2(torch.cat([x, *(pool(x) for pool in self.pools)], 1))
 
 
-class Upsample(nn.Upsample):
-    """Twice the size, nearest neighbour."""
-
-    def __init__(self):
-        super().__init__(scale_factor=2, mode="nearest")
-
-
-class Concat(nn.Module):
-    """Join along channels."""
-
-    def forward(self, parts: list[Tensor]) -> Tensor:
-        return torch.cat(parts, 1)
-
-
 class Detect(nn.Module):
     """One 1x1 convolution a stride; an anchor's six numbers are x, y, w, h, objectness, class."""
 
@@ -183,13 +169,12 @@ class YOLOP(Network):
 
     def __init__(self, width: float = 1.0, size: tuple[int, int] = (384, 640), resize: str = "letterbox"):
         super().__init__()
-        if not 0 < width <= 4:
-            raise InputError(f"width {width}: must be above 0 and at most 4")
+        check_width(width)
         self.config = {"width": width, "size": list(size), "resize": resize}
         self.spec = InputSpec(check_size((size[0], size[1])), resize)  # type: ignore[arg-type]
 
         def c(channels: int) -> int:
-            return channels if width == 1 else max(8, 8 * math.ceil(channels * width / 8))
+            return scaled(channels, width)
 
         def mask_head() -> list[nn.Module]:
             return [
@@ -243,9 +228,9 @@ class YOLOP(Network):
         """Normalised images ``[N, 3, H, W]`` to detection logits (three ``[N, 3, h, w, 6]``) and, for each mask task,
         ``[N, 2, H, W]`` logits of background and foreground."""
         m = self.model
-        x8 = _chain(m[0:5], images)
-        x16 = _chain(m[5:7], x8)
-        x32 = _chain(m[7:10], x16)
+        x8 = chain(m[0:5], images)
+        x16 = chain(m[5:7], x8)
+        x32 = chain(m[7:10], x16)
         n32 = m[10](x32)
         n16 = m[14](m[13](m[12]([m[11](n32), x16])))
         shared = m[16]([m[15](n16), x8])
@@ -254,8 +239,8 @@ class YOLOP(Network):
         p32 = m[23](m[22]([m[21](p16), n32]))
         return {
             DETECTION: m[24]([p8, p16, p32]),
-            DRIVABLE: _chain(m[25:34], shared),
-            LANE: _chain(m[34:43], shared),
+            DRIVABLE: chain(m[25:34], shared),
+            LANE: chain(m[34:43], shared),
         }
 
     @property
@@ -278,9 +263,3 @@ class YOLOP(Network):
         boxes = torch.cat((centre - half, centre + half), -1)
         masks = {task: (raw[task][:, 1] - raw[task][:, 0]).sigmoid() for task in (DRIVABLE, LANE)}
         return Decoded(boxes, scores, masks[DRIVABLE], masks[LANE])
-
-
-def _chain(modules: nn.ModuleList, x: Tensor) -> Tensor:
-    for module in modules:
-        x = module(x)
-    return x

@@ -7,13 +7,12 @@ one cross-entropy, whose decision is the same argmax, and the lane IoU is that o
 absent because the published network has one class and gain 0 for it.
 """
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from perception.networks.base import Raw, Targets
+from perception.networks.overlap import complete_iou
 from perception.tasks import DETECTION, DRIVABLE, LANE
 
 BOX_GAIN = 0.05
@@ -111,18 +110,3 @@ def assign(
     pair, which = inside.nonzero(as_tuple=True)
     column, row = cells[pair, which].unbind(1)
     return image[pair], anchor[pair], row, column, truth[pair]
-
-
-def complete_iou(a: Tensor, b: Tensor) -> Tensor:
-    """Complete IoU (Zheng et al., 2020) of boxes given as centre x, y, width, height, pair by pair ``[P]``."""
-    a_low, a_high = a[:, :2] - a[:, 2:] / 2, a[:, :2] + a[:, 2:] / 2
-    b_low, b_high = b[:, :2] - b[:, 2:] / 2, b[:, :2] + b[:, 2:] / 2
-    overlap = (torch.minimum(a_high, b_high) - torch.maximum(a_low, b_low)).clamp(min=0).prod(1)
-    iou = overlap / (a[:, 2:].prod(1) + b[:, 2:].prod(1) - overlap + 1e-7)
-    diagonal = (torch.maximum(a_high, b_high) - torch.minimum(a_low, b_low)).square().sum(1) + 1e-7
-    distance = (a[:, :2] - b[:, :2]).square().sum(1)
-    angle = torch.atan(a[:, 2] / (a[:, 3] + 1e-7)) - torch.atan(b[:, 2] / (b[:, 3] + 1e-7))
-    v = 4 / math.pi**2 * angle.square()
-    with torch.no_grad():
-        alpha = v / (1 - iou + v + 1e-7)
-    return iou - distance / diagonal - alpha * v

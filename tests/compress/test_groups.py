@@ -163,3 +163,59 @@ def test_tracing_leaves_the_network_as_it_was(network):
     ChannelGroups(network)
     assert network.training and all(parameter.requires_grad for parameter in network.parameters())
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
+
+
+class _Tied(Network):
+    """Channels that a layer norm, a convolution by groups and a bare parameter tie, and some that weights of whole
+    maps scale."""
+
+    name = "tied"
+    taps = {}  # noqa: RUF012
+    regions = {"all": ("normed", "grouped", "scaled", "weighed")}  # noqa: RUF012
+    protected = ()
+
+    def __init__(self):
+        super().__init__()
+        nn = torch.nn
+        self.spec = InputSpec((32, 32))
+        self.normed, self.grouped, self.scaled, self.weighed = (nn.Conv2d(3, 8, 1) for _ in range(4))
+        self.norm = nn.LayerNorm(8)
+        self.by_groups = nn.Conv2d(8, 8, 3, padding=1, groups=4)
+        self.scale = nn.Parameter(torch.ones(1, 8, 1, 1))
+        self.weights = nn.Parameter(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        self.heads = nn.ModuleList(nn.Conv2d(8, 1, 1) for _ in range(4))
+
+    def forward(self, images):
+        weights = self.weights.softmax(1)
+        parts = (
+            self.norm(self.normed(images).permute(0, 2, 3, 1)).permute(0, 3, 1, 2),
+            self.by_groups(self.grouped(images)),
+            self.scaled(images) * self.scale,
+            self.weighed(images) * weights[0, 1] + self.weighed(images.flip(3)) * weights[1, 0],
+        )
+        return {"logits": [head(part) for head, part in zip(self.heads, parts, strict=True)]}
+
+
+def test_what_cannot_be_resized_ties_its_channels_for_good():
+    network = _Tied()
+    images = torch.rand(1, 3, 32, 32)
+    groups = ChannelGroups(network)
+    assert [group.path for group in groups] == ["weighed"]
+    network.weighed.weight.data[5], network.weighed.bias.data[5] = 0, 0
+    with torch.no_grad():
+        before = network(images)["logits"]
+        groups.remove({"weighed": [5]})
+        after = network(images)["logits"]
+    assert network.weighed.out_channels == 7 and network.weights.shape == (2, 2)
+    assert all(torch.allclose(mine, its, atol=1e-6) for mine, its in zip(before, after, strict=True))
+
+
+def test_large_pictures_are_not_traced_in_full(network, monkeypatch):
+    seen = []
+    forward = network.forward
+    monkeypatch.setattr(network, "forward", lambda images: seen.append(images.shape[2:]) or forward(images))
+    network.spec = InputSpec((640, 96))
+    small = {group.path for group in ChannelGroups(network)}
+    assert seen == [(256, 96)]
+    network.spec = InputSpec((64, 96))
+    assert small == {group.path for group in ChannelGroups(network)}

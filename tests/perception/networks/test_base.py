@@ -5,6 +5,7 @@ from perception.errors import InputError
 from perception.networks import network_class, network_names, register
 from perception.networks.base import Decoded, DeployForm, Network, Targets
 from perception.networks.yolop import YOLOP
+from perception.spec import InputSpec
 
 
 class _Plain(Network):
@@ -16,6 +17,7 @@ class _Plain(Network):
 
     def __init__(self):
         super().__init__()
+        self.spec = InputSpec((4, 6))
         self.scale = torch.nn.Parameter(torch.ones(()))
 
     def forward(self, images):
@@ -46,6 +48,19 @@ def test_deploy_form_takes_and_gives_bytes():
     assert boxes.tolist() == [[[0, 0, 6, 4]]] * 2 and scores.shape == (2, 1)
     # Every byte survives the way through [0, 1] and back.
     assert torch.equal(drivable, pictures()[..., 0]) and torch.equal(lane, pictures()[..., 1])
+
+
+def test_what_is_deployed_is_the_fused_form():
+    class Fusible(_Plain):
+        def fused(self):
+            smaller = _Plain()
+            smaller.scale.data[...] = 0.5
+            return smaller
+
+    plain = _Plain()
+    assert plain.fused() is plain and DeployForm(plain).network is plain
+    with torch.no_grad():
+        assert torch.equal(DeployForm(Fusible())(pictures())[3], (pictures()[..., 1] / 2 + 0.5).to(torch.uint8))
 
 
 def test_targets_move_together():

@@ -5,7 +5,7 @@ import torch
 
 from perception.networks.base import Targets
 from perception.networks.yolop import ANCHORS, STRIDES
-from perception.networks.yolop_loss import assign, complete_iou, detection_loss, soft_iou_loss, yolop_losses
+from perception.networks.yolop_loss import assign, detection_loss, soft_iou_loss, yolop_losses
 
 CELLS = torch.tensor(ANCHORS, dtype=torch.float32) / torch.tensor(STRIDES).view(3, 1, 1)
 
@@ -43,39 +43,6 @@ def test_boxes_without_extent_have_no_anchor():
     assert len(image) == 0
 
 
-def reference_ciou(a, b):
-    """Complete IoU of two boxes in plain numbers, from the paper's formula."""
-    (ax, ay, aw, ah), (bx, by, bw, bh) = a, b
-    width = min(ax + aw / 2, bx + bw / 2) - max(ax - aw / 2, bx - bw / 2)
-    height = min(ay + ah / 2, by + bh / 2) - max(ay - ah / 2, by - bh / 2)
-    overlap = max(0, width) * max(0, height)
-    iou = overlap / (aw * ah + bw * bh - overlap)
-    wide = max(ax + aw / 2, bx + bw / 2) - min(ax - aw / 2, bx - bw / 2)
-    high = max(ay + ah / 2, by + bh / 2) - min(ay - ah / 2, by - bh / 2)
-    v = 4 / math.pi**2 * (math.atan(bw / bh) - math.atan(aw / ah)) ** 2
-    alpha = v / (1 - iou + v) if v else 0
-    return iou - ((ax - bx) ** 2 + (ay - by) ** 2) / (wide**2 + high**2) - alpha * v
-
-
-def test_complete_iou_of_known_pairs():
-    unit = [0.0, 0, 2, 2]
-    pairs = [(unit, unit, 1), (unit, [1.0, 0, 2, 2], 1 / 3 - 1 / 13), (unit, [4.0, 0, 2, 2], -16 / 40)]
-    for a, b, expected in pairs:
-        assert complete_iou(torch.tensor([a]), torch.tensor([b])).item() == pytest.approx(expected, abs=1e-5)
-
-
-def test_complete_iou_agrees_with_plain_arithmetic_and_is_symmetric():
-    generator = torch.Generator().manual_seed(0)
-    a, b = torch.rand(2, 50, 4, generator=generator) + torch.tensor([0, 0, 0.1, 0.1])
-    found = complete_iou(a, b)
-    expected = [reference_ciou(*pair) for pair in zip(a.tolist(), b.tolist(), strict=True)]
-    assert found.tolist() == pytest.approx(expected, abs=1e-4)
-    assert torch.allclose(found, complete_iou(b, a), atol=1e-6)
-    moved = torch.tensor([3.0, -2, 0, 0])
-    assert torch.allclose(found, complete_iou(a + moved, b + moved), atol=1e-4)
-    assert torch.allclose(found, complete_iou(7 * a, 7 * b), atol=1e-4)
-
-
 def mask_logits(probability):
     odds = torch.log(probability / (1 - probability))
     return torch.stack((torch.zeros_like(odds), odds), 1)
@@ -111,7 +78,7 @@ def test_loss_of_one_box_by_hand():
     anchors = torch.tensor([[[2.0, 2.0]] * 3, [[99.0, 99.0]] * 3, [[99.0, 99.0]] * 3])
     box = torch.tensor([[0.0, 12, 4, 28, 20]])  # column 2.5, row 1.5, two cells wide
     # Zero logits predict the cell's middle: right in its own cell, one cell off in the neighbours.
-    ious = [1.0, *(reference_ciou((3.5, 1.5, 2, 2), (2.5, 1.5, 2, 2)),) * 2]
+    ious = [1.0, *(1 / 3 - 1 / 13,) * 2]
     loss = detection_loss(maps(), box, anchors, STRIDES)
     box_loss = sum(1 - iou for iou in ious) / 3
     # At probability a half the cross-entropy is ln 2 whatever its target.
