@@ -157,5 +157,5 @@ def _replace(layer: nn.Module, name: str, shape: tuple[int, ...]) -> None:
 
 def _guess(start: bytes) -> str:
     if start.startswith((b"PK", b"\x80")):
-        return " (a pickle, which could run code; only .safetensors files are opened)"
+        return " (a pickle, which could run code; only .safetensors files are opened; panoedge import makes one of it)"
     return ""
