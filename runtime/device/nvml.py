@@ -1,0 +1,87 @@
+"""The first NVIDIA GPU of a computer through the driver's own library, which needs no package.
+
+Functions and constants from NVIDIA's NVML API reference. Not tried on a GPU by us: tests use a stand-in library.
+"""
+
+import ctypes
+from typing import Any
+
+_LIBRARY = "libnvidia-ml.so.1"
+_SUCCESS = 0
+_CORE_TEMPERATURE = 0
+_SM_CLOCK, _MEMORY_CLOCK = 1, 2
+# Bits of nvmlClocksEventReasons that mean that the GPU is slower than it could be.
+_SLOWED = {
+    0x04: "power cap",
+    0x08: "hardware slowdown",
+    0x20: "software thermal",
+    0x40: "hardware thermal",
+    0x80: "power brake",
+}
+
+
+class _Utilisation(ctypes.Structure):
+    _fields_ = (("gpu", ctypes.c_uint), ("memory", ctypes.c_uint))
+
+
+class Gpu:
+    """What one GPU measures of itself. A quantity that it does not support reads as None.
+
+    Args:
+        library: the loaded and initialised NVML.
+        handle: of the GPU, from that library.
+    """
+
+    def __init__(self, library: Any, handle: ctypes.c_void_p):
+        self._library = library
+        self._handle = handle
+
+    def watts(self) -> float | None:
+        """Power of the whole card."""
+        milliwatts = self._number("nvmlDeviceGetPowerUsage")
+        return None if milliwatts is None else milliwatts / 1000
+
+    def celsius(self) -> float | None:
+        """Temperature of the core."""
+        return self._number("nvmlDeviceGetTemperature", _CORE_TEMPERATURE)
+
+    def mhz(self) -> float | None:
+        """Clock of the multiprocessors."""
+        return self._number("nvmlDeviceGetClockInfo", _SM_CLOCK)
+
+    def memory_mhz(self) -> float | None:
+        """Clock of the memory."""
+        return self._number("nvmlDeviceGetClockInfo", _MEMORY_CLOCK)
+
+    def load(self) -> float | None:
+        """Share of the time in which something ran, in [0, 1]."""
+        found = _Utilisation()
+        status = self._library.nvmlDeviceGetUtilizationRates(self._handle, ctypes.byref(found))
+        return found.gpu / 100 if status == _SUCCESS else None
+
+    def slowed(self) -> list[str]:
+        """Why it is slower than it could be, now; empty where nothing holds it back."""
+        bits = ctypes.c_ulonglong()
+        # The name that drivers of any age know; newer ones call it nvmlDeviceGetCurrentClocksEventReasons.
+        if self._library.nvmlDeviceGetCurrentClocksThrottleReasons(self._handle, ctypes.byref(bits)) != _SUCCESS:
+            return []
+        return [f"GPU {reason}" for bit, reason in _SLOWED.items() if bits.value & bit]
+
+    def _number(self, function: str, *arguments: int) -> float | None:
+        found = ctypes.c_uint()
+        status = getattr(self._library, function)(self._handle, *arguments, ctypes.byref(found))
+        return found.value if status == _SUCCESS else None
+
+
+def open_gpu() -> Gpu | None:
+    """The first GPU; None without a driver or a GPU."""
+    try:
+        library = ctypes.CDLL(_LIBRARY)
+    except OSError:
+        return None
+    handle = ctypes.c_void_p()
+    if library.nvmlInit_v2() != _SUCCESS:
+        return None
+    if library.nvmlDeviceGetHandleByIndex_v2(0, ctypes.byref(handle)) != _SUCCESS:
+        return None
+    return Gpu(library, handle)

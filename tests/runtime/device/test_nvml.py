@@ -1,0 +1,77 @@
+"""Against a stand-in for the driver's library: what is asked, how answers and refusals are read. Not against a GPU."""
+
+import ctypes
+
+import pytest
+
+from runtime.device.nvml import Gpu
+from runtime.device.sensors import sensors
+
+REFUSED = 3
+
+
+class Library:
+    """Answers as NVML does: a status, and the value through a pointer."""
+
+    def __init__(self, **answers):
+        self.answers = {"reasons": 0, "load": 97, **answers}
+
+    def nvmlDeviceGetPowerUsage(self, handle, out):
+        return self._answer("milliwatts", out)
+
+    def nvmlDeviceGetTemperature(self, handle, sensor, out):
+        assert sensor == 0
+        return self._answer("celsius", out)
+
+    def nvmlDeviceGetClockInfo(self, handle, clock, out):
+        return self._answer({1: "sm", 2: "memory"}[clock], out)
+
+    def nvmlDeviceGetUtilizationRates(self, handle, out):
+        out._obj.gpu = self.answers["load"]
+        return 0
+
+    def nvmlDeviceGetCurrentClocksThrottleReasons(self, handle, out):
+        return self._answer("reasons", out)
+
+    def _answer(self, name, out):
+        if name not in self.answers:
+            return REFUSED
+        out._obj.value = self.answers[name]
+        return 0
+
+
+def gpu(**answers):
+    return Gpu(Library(**answers), ctypes.c_void_p())
+
+
+def test_sensors_of_a_card(machine):
+    card = gpu(milliwatts=71_500, celsius=64, sm=1410, memory=5001)
+    known = {(sensor.kind, sensor.name): sensor.read() for sensor in sensors(machine("nothing").root, card)}
+    assert known == {
+        ("power", "GPU"): 71.5,
+        ("temperature", "GPU"): 64,
+        ("clock", "GPU"): 1410,
+        ("clock", "GPU memory"): 5001,
+        ("load", "GPU"): 0.97,
+    }
+
+
+def test_what_a_card_does_not_know_is_not_watched(machine):
+    known = [sensor.name for sensor in sensors(machine("nothing").root, gpu(sm=1410))]
+    assert known == ["GPU", "GPU"]
+    assert gpu().watts() is None
+
+
+@pytest.mark.parametrize(
+    ("bits", "reasons"),
+    [
+        (0x000, []),
+        (0x001, []),  # idle
+        (0x002, []),  # clocks set by the user
+        (0x004, ["GPU power cap"]),
+        (0x060, ["GPU software thermal", "GPU hardware thermal"]),
+        (0x088, ["GPU hardware slowdown", "GPU power brake"]),
+    ],
+)
+def test_why_a_card_is_slow(bits, reasons):
+    assert gpu(reasons=bits).slowed() == reasons
