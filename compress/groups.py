@@ -132,7 +132,7 @@ def trace(network: Network) -> tp.DependencyGraph:
     """Torch-Pruning's dependency graph of a network."""
     device = next(network.parameters()).device
     was_training = network.training
-    example = torch.zeros(1, 3, *(min(side, TRACED_PIXELS) for side in network.spec.size), device=device)
+    example = (torch.zeros(1, 3, *(min(side, TRACED_PIXELS) for side in network.spec.size), device=device),)
     with warnings.catch_warnings():
         # Where it cannot tell how many channels come from a long chain of layers, it takes them as they come.
         warnings.filterwarnings("ignore", "Maximum recursive depth")

@@ -2,8 +2,14 @@
 
 import sys
 
-from export.commands import register_onnx
+from export.commands import register_engine, register_onnx
 from perception.command import main
 
 if __name__ == "__main__":
-    sys.exit(main("python -m export", "Write driving-perception networks as files that boards run.", [register_onnx]))
+    sys.exit(
+        main(
+            "python -m export",
+            "Write driving-perception networks as files that boards run.",
+            [register_onnx, register_engine],
+        )
+    )

@@ -3,6 +3,9 @@
 import argparse
 from pathlib import Path
 
+from perception.command import say
+from perception.engine_file import LIBRARIES
+from perception.errors import InputError
 from perception.geometry import parse_size
 
 
@@ -11,7 +14,9 @@ def register_export(subparsers: argparse._SubParsersAction) -> None:
     parser = subparsers.add_parser(
         "export", help="write a checkpoint as a file that boards run", description="Write what a board runs."
     )
-    register_onnx(parser.add_subparsers(metavar="FORMAT", required=True))
+    formats = parser.add_subparsers(metavar="FORMAT", required=True)
+    register_onnx(formats)
+    register_engine(formats)
 
 
 def register_onnx(subparsers: argparse._SubParsersAction) -> None:
@@ -35,6 +40,37 @@ def register_onnx(subparsers: argparse._SubParsersAction) -> None:
     parser.set_defaults(run=_onnx)
 
 
+def register_engine(subparsers: argparse._SubParsersAction) -> None:
+    """``engine``: ONNX to TensorRT."""
+    parser = subparsers.add_parser(
+        "engine",
+        help="build a TensorRT engine from an ONNX file",
+        description="Build the engine that a GPU runs, on the very machine that will run it.\n"
+        "With --target tensorrt-rtx no GPU is needed; TensorRT-RTX runs it on a GPU of a desktop, not on a Jetson.\n"
+        "Nothing is built where the engine is there already, made of the same file by the same library.",
+        epilog="examples:\n"
+        "  %(prog)s student.onnx --out student.engine\n"
+        "  %(prog)s student.onnx --out student.engine --target tensorrt-rtx --compute-capability 8.6",
+    )
+    parser.add_argument("onnx", type=Path, metavar="ONNX", help="file that panoedge export onnx wrote")
+    parser.add_argument("--out", type=Path, required=True, help="engine to write (.engine)")
+    parser.add_argument("--target", choices=LIBRARIES, default="tensorrt", help="library that builds and runs it")
+    parser.add_argument(
+        "--compute-capability",
+        type=_compute_capability,
+        metavar="X.Y",
+        help="GPU that a tensorrt-rtx engine is for, such as 8.6 (default: every one that it knows)",
+    )
+    parser.add_argument(
+        "--workspace",
+        type=_mebibytes,
+        metavar="MIB",
+        help="most GPU memory that a layer may ask for beside its tensors, in MiB (default: all there is)",
+    )
+    parser.add_argument("--force", action="store_true", help="build it even if nothing changed")
+    parser.set_defaults(run=_engine)
+
+
 def _onnx(arguments: argparse.Namespace) -> None:
     from export.onnx_writer import export_onnx
     from export.parity import compare
@@ -53,3 +89,33 @@ def _onnx(arguments: argparse.Namespace) -> None:
         f"batch {arguments.batch}, {deployed.parameters / 1e6:.2f} M parameters, {deployed.macs / 1e9:.2f} G MACs, "
         f"{arguments.out.stat().st_size / 1e6:.1f} MB"
     )
+
+
+def _engine(arguments: argparse.Namespace) -> None:
+    from export.engine import Options, build_engine
+
+    if arguments.out.suffix != ".engine":
+        raise InputError(f"{arguments.out}: an engine's name ends in .engine")
+    options = Options(arguments.target, arguments.compute_capability, arguments.workspace)
+    record = build_engine(arguments.onnx, arguments.out, options, arguments.force, say)
+    source = record.source
+    capability = source.compute_capability
+    built_for = source.gpu or (f"compute capability {capability}" if capability else "every GPU it knows")
+    print(
+        f"{arguments.out}: {record.deployed.network} in {record.deployed.precision.upper()}, "
+        f"{source.library} {source.version} for {built_for}, built in {record.seconds:.1f} s, "
+        f"{arguments.out.stat().st_size / 1e6:.1f} MB"
+    )
+
+
+def _compute_capability(text: str) -> str:
+    major, point, minor = text.partition(".")
+    if not (point and major.isdecimal() and minor.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a compute capability, such as 8.6")
+    return text
+
+
+def _mebibytes(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    return int(text)

@@ -45,9 +45,9 @@ class Limits:
     pixels: float
 
 
-# FP32 differs by the order of additions alone. What is right for FP16 only metrics can say; these limits catch
-# overflow and a misplaced conversion.
-LIMITS = {"fp32": Limits(1e-4, 0.01, 0.0), "fp16": Limits(0.02, 4.0, 0.01)}
+# FP32 differs by the order of additions alone, which decoders that refine their boxes again and again amplify. What is
+# right for FP16 only metrics can say; these limits catch overflow and a misplaced conversion.
+LIMITS = {"fp32": Limits(5e-4, 0.1, 0.0), "fp16": Limits(0.02, 4.0, 0.01)}
 
 
 @dataclass(frozen=True)

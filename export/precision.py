@@ -1,7 +1,12 @@
 """FP16 written into the graph: the one way to set precision that every TensorRT from 10.3 to 11 understands.
 
-Networks built strongly typed compute in the types that the file names, and only there.
+Networks built strongly typed compute in the types that the file names, and only there. What stays FP32 is decided here
+by rule and in :mod:`export.calibration` by measuring.
 """
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import onnx
@@ -10,68 +15,142 @@ from onnx_ir import DataType
 
 from export.graph import add_constant
 
+LARGEST = float(np.finfo(np.float16).max)
 # These add up or exponentiate many values: in FP16 they overflow above 65504 or lose what is small.
-_FP32_OPERATORS = frozenset(
-    {
-        "BatchNormalization", "GroupNormalization", "InstanceNormalization", "LayerNormalization",
-        "Exp", "Log", "LogSoftmax", "Pow", "Softmax", "ReduceL2", "ReduceMean", "ReduceSum",
-    }
-)  # fmt: skip
+_RULES = {
+    **dict.fromkeys(
+        ("BatchNormalization", "GroupNormalization", "InstanceNormalization", "LayerNormalization"), "normalisation"
+    ),
+    **dict.fromkeys(("LogSoftmax", "Softmax"), "softmax"),
+    **dict.fromkeys(("Exp", "Log", "Pow"), "powers"),
+    **dict.fromkeys(("ReduceL2", "ReduceMean", "ReduceSum"), "sums of many values"),
+    **dict.fromkeys(("DequantizeLinear", "QuantizeLinear"), "8 bits"),
+}
 _PRODUCTS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
-_LARGEST = float(np.finfo(np.float16).max)
+_FLOATS = (DataType.FLOAT, DataType.FLOAT16)
 
 
-def to_fp16(model: ir.Model) -> None:
+@dataclass(frozen=True)
+class Kept:
+    """A node that stays FP32.
+
+    Attributes:
+        node: its name.
+        operator: such as ``Conv``.
+        why: the reason, in a few words.
+    """
+
+    node: str
+    operator: str
+    why: str
+
+
+def to_fp16(model: ir.Model, lossy: Mapping[str, str] = MappingProxyType({})) -> list[Kept]:
     """Turn weights and activations to FP16 in place; types of inputs and outputs stay.
 
-    FP32 remain the operators that sum or exponentiate, and the way from the last convolution or matrix product to
-    each float output: the decoding of boxes, for beyond column 512 FP16 only counts in half pixels, and the choice of
-    the best. Masks stay FP16 to the end. Finite weights beyond FP16 become its largest number.
+    FP32 remain
+
+    - the operators that sum or exponentiate;
+    - the way from the last convolution or matrix product to each float output: the decoding of boxes, for beyond
+      column 512 FP16 only counts in half pixels, and the choice of the best. Masks stay FP16 to the end;
+    - likewise the way to the positions at which a map is sampled;
+    - what is quantised to 8 bits, with its scales;
+    - what ``lossy`` names;
+    - what would need more casts as FP16 than as FP32 because it stands between all these.
+
+    Finite weights beyond FP16 become its largest number.
 
     Args:
         model: all values typed, no subgraphs; every float graph input or output FP32.
+        lossy: the reason why a node stays FP32, by the name of its first output; see :mod:`export.calibration`.
+
+    Returns:
+        The nodes that stay FP32, in their order.
     """
     graph = model.graph
-    wide = {node for node in graph if node.op_type in _FP32_OPERATORS} | _decoding(graph)
+    wide = {node: lossy[name] for node in graph if (name := str(node.outputs[0].name)) in lossy} | dict(_by_rule(graph))
+    _spare_casts(graph, wide)
     converted: dict[tuple[ir.Value, DataType], ir.Value] = {}
     for node in list(graph):
         for index, value in enumerate(node.inputs):
-            if value is None or value.dtype not in (DataType.FLOAT, DataType.FLOAT16):
+            if value is None or value.dtype not in _FLOATS:
                 continue
-            kind = DataType.FLOAT if node in wide or _is_always_fp32(node, index, model) else DataType.FLOAT16
+            kind = DataType.FLOAT if node in wide or is_always_fp32(model, node, index) else DataType.FLOAT16
             if value.dtype != kind:
                 if (value, kind) not in converted:
                     converted[value, kind] = _convert(graph, value, kind)
                 node.replace_input_with(index, converted[value, kind])
         if node not in wide:
             _make_outputs_fp16(node)
+    return [Kept(str(node.name), node.op_type, wide[node]) for node in graph if node in wide]
 
 
-def _decoding(graph: ir.Graph) -> set[ir.Node]:
-    """What lies between the last convolutions or matrix products and the float outputs."""
+def held(numbers: np.ndarray) -> np.ndarray:
+    """Constants as FP16 holds them; finite ones stay finite."""
+    return np.where(np.isinf(numbers), numbers, np.clip(numbers, -LARGEST, LARGEST)).astype(np.float16)
+
+
+def is_always_fp32(model: ir.Model, node: ir.Node, index: int) -> bool:
+    """Whether ONNX allows nothing but FP32 as input ``index``, as for the scales of Resize."""
+    schema = onnx.defs.get_schema(node.op_type, model.opset_imports[node.domain], node.domain)
+    return schema.inputs[min(index, len(schema.inputs) - 1)].type_str == "tensor(float)"
+
+
+def _by_rule(graph: ir.Graph) -> Iterator[tuple[ir.Node, str]]:
+    for node in graph:
+        if node.op_type in _RULES:
+            yield node, _RULES[node.op_type]
+        if node.op_type == "DequantizeLinear":
+            yield from ((user, _RULES[node.op_type]) for user, _ in node.outputs[0].uses())
+    for node in _behind_products(graph, [value for value in graph.outputs if value.dtype == DataType.FLOAT]):
+        yield node, "decoding of boxes"
+    for node in _behind_products(graph, [node.inputs[1] for node in graph if node.op_type == "GridSample"]):
+        yield node, "positions to sample at"
+
+
+def _behind_products(graph: ir.Graph, values: Collection[ir.Value | None]) -> Iterator[ir.Node]:
+    """What lies between the last convolutions or matrix products and ``values``."""
     found: set[ir.Node] = set()
-    ahead = [output.producer() for output in graph.outputs if output.dtype == DataType.FLOAT]
+    ahead = [value.producer() for value in values if value is not None]
     while ahead:
         node = ahead.pop()
         if node is not None and node.op_type not in _PRODUCTS and node not in found:
             found.add(node)
             ahead.extend(value.producer() for value in node.inputs if value is not None)
-    return found
+    return (node for node in graph if node in found)
 
 
-def _is_always_fp32(node: ir.Node, index: int, model: ir.Model) -> bool:
-    """Whether ONNX allows nothing but FP32 here, as for the scales of Resize."""
-    schema = onnx.defs.get_schema(node.op_type, model.opset_imports[node.domain], node.domain)
-    return schema.inputs[min(index, len(schema.inputs) - 1)].type_str == "tensor(float)"
+def _spare_casts(graph: ir.Graph, wide: dict[ir.Node, str]) -> None:
+    """Widen what would need more casts as FP16 than as FP32; products stay, for they gain most from FP16."""
+    changed = True
+    while changed:
+        changed = False
+        for node in graph:
+            if node in wide or node.op_type in _PRODUCTS:
+                continue
+            touched = [value for value in {*node.inputs, *node.outputs} if value is not None and _is_activation(value)]
+            narrow = sum(_is_cast(value, wide) for value in touched)
+            wide[node] = "spares casts"
+            if sum(_is_cast(value, wide) for value in touched) < narrow:
+                changed = True
+            else:
+                del wide[node]
+
+
+def _is_activation(value: ir.Value) -> bool:
+    return value.dtype in _FLOATS and value.producer() is not None
+
+
+def _is_cast(value: ir.Value, wide: Collection[ir.Node]) -> bool:
+    """Whether some user of ``value`` needs the other type."""
+    return any((user in wide) != (value.producer() in wide) for user, _ in value.uses())
 
 
 def _convert(graph: ir.Graph, value: ir.Value, kind: DataType) -> ir.Value:
     """``value`` in the other type: rounded now where it is constant, else by a cast right after its producer."""
     name = f"{value.name}/{kind.name.lower()}"
     if value.const_value is not None:
-        numbers = value.const_value.numpy()
-        held = np.where(np.isinf(numbers), numbers, np.clip(numbers, -_LARGEST, _LARGEST))
-        return add_constant(graph, name, held.astype(kind.numpy()))
+        return add_constant(graph, name, held(value.const_value.numpy()))
     cast = ir.Node("", "Cast", [value], [ir.AttrInt64("to", kind)], name=name)
     cast.outputs[0].name, cast.outputs[0].shape, cast.outputs[0].type = name, value.shape, ir.TensorType(kind)
     graph.insert_after(value.producer(), cast)  # type: ignore[arg-type]  # the only graph input is not a float

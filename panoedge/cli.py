@@ -4,16 +4,18 @@ from collections.abc import Sequence
 
 from compress.commands import register_compress, register_distill, register_prune, register_train
 from export.commands import register_export
-from panoedge import data_command, demo, report
+from panoedge import data_command, demo, estimate, import_command, report
 from panoedge.model_commands import register_evaluate, register_info
 from perception import command
-from runtime.commands import register_bench, register_run
+from runtime import bench_command
+from runtime.commands import register_run
 
 DESCRIPTION = "Make a driving-perception network smaller without letting one task pay, and prove it on a board."
 # In the order of the road.
 REGISTERS: tuple[command.Register, ...] = (
     demo.register,
     data_command.register,
+    import_command.register,
     register_train,
     register_prune,
     register_distill,
@@ -21,7 +23,8 @@ REGISTERS: tuple[command.Register, ...] = (
     register_info,
     register_evaluate,
     register_export,
-    register_bench,
+    estimate.register,
+    bench_command.register,
     register_run,
     report.register,
 )

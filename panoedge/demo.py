@@ -79,7 +79,6 @@ def demo(out: Path, photographs: Path = PHOTOGRAPHS, settings: DemoSettings | No
         "title": f"panoedge demo: the embedded teacher at {100 * settings.share:.1f} % of its parameters",
         "device": device,
         "models": models,
-        "gate": None,
     }
     pictures = photographs if photographs.is_dir() else out / "scenes" / "images" / "val"
     write_report(report, out, overlays(files["teacher-fp32"], files["student-fp32"], pictures))

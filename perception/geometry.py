@@ -50,8 +50,8 @@ class Fit:
         if image.shape[:2] == self.inner:
             np.copyto(window, image)
             return out
-        shrinking = self.inner[0] < self.native[0] or self.inner[1] < self.native[1]
-        interpolation = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
+        # Up to a factor of 2 every pixel still counts in a linear interpolation, which is ten times as fast.
+        interpolation = cv2.INTER_LINEAR if min(self.scale) >= 0.5 else cv2.INTER_AREA
         cv2.resize(image, self.inner[::-1], dst=window, interpolation=interpolation)
         return out
 

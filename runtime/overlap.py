@@ -1,16 +1,18 @@
-"""Stages that work at the same time: each in a thread of its own, with short queues in between."""
+"""Stages that work at the same time: each in a thread of its own, with short channels in between."""
 
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from queue import Empty, Full, Queue
 from typing import Any
 
-_POLL_SECONDS = 0.05
+from runtime.channel import Channel, Closed, Drop
 
 
 def overlap(
-    source: Iterable[Any], stages: Sequence[Callable[[Any], Any]], depth: int = 2
+    source: Iterable[Any],
+    stages: Sequence[Callable[[Any], Any]],
+    depth: int = 2,
+    drop: Drop | None = None,
+    patience: float | None = None,
 ) -> Generator[Any, None, None]:
     """Send every item of ``source`` through all ``stages`` and yield the results in the order of the source.
 
@@ -20,66 +22,46 @@ def overlap(
     Args:
         source: what to work on; may be endless.
         stages: functions of one item, each called by one thread only.
-        depth: how many items may wait before each stage and before the caller; the slowest sets the pace of all.
+        depth: how many items may wait before each stage and before the caller.
+        drop: None makes the slowest set the pace of all. Else nobody is waited for: where ``depth`` items wait already,
+            the oldest is left out and ``drop`` is told, in the thread of the stage before.
+        patience: seconds to wait for the next item of the source; None waits for ever.
+
+    Raises:
+        runtime.channel.Stalled: the source took longer than ``patience``. Its thread is left to itself then.
     """
-    stop = threading.Event()
-    threads: list[threading.Thread] = []
-
-    def in_background(items: Iterable[Any]) -> Iterator[Any]:
-        queue: Queue = Queue(depth)
-        threads.append(threading.Thread(target=_feed, args=(queue, items, stop), daemon=True))
-        return _drain(queue, stop)
-
-    items = in_background(source)
-    for stage in stages:
-        items = in_background(map(stage, items))
+    channels = [Channel(depth, drop, patience), *(Channel(depth, drop) for _ in stages)]
+    feeds = [iter(source), *(map(stage, _drain(channel)) for stage, channel in zip(stages, channels, strict=False))]
+    threads = [threading.Thread(target=_feed, args=pair, daemon=True) for pair in zip(channels, feeds, strict=True)]
     for thread in threads:
         thread.start()
     try:
-        yield from items
+        yield from _drain(channels[-1])
     finally:
-        stop.set()
-        for thread in threads:
+        for channel in channels:
+            channel.abandon()
+        for thread in threads[1:]:
             thread.join()
+        # A device that hangs never comes back from reading.
+        threads[0].join(patience)
 
 
-@dataclass(frozen=True)
-class _End:
-    """Comes after the last item, with what was raised in its stead."""
-
-    error: BaseException | None = None
-
-
-def _feed(queue: Queue, items: Iterable[Any], stop: threading.Event) -> None:
-    end = _End()
+def _feed(channel: Channel, items: Iterator[Any]) -> None:
     try:
         for item in items:
-            if not _put(queue, item, stop):
-                return
+            channel.put(item)
+    except Closed:
+        return
     except BaseException as error:  # handed on from thread to thread, up to the caller
-        end = _End(error)
-    _put(queue, end, stop)
+        channel.end(error)
+    else:
+        channel.end()
 
 
-def _drain(queue: Queue, stop: threading.Event) -> Iterator[Any]:
-    while not stop.is_set():
+def _drain(channel: Channel) -> Iterator[Any]:
+    while True:
         try:
-            item = queue.get(timeout=_POLL_SECONDS)
-        except Empty:
-            continue
-        if isinstance(item, _End):
-            if item.error is not None:
-                raise item.error
+            item = channel.get()
+        except Closed:
             return
         yield item
-
-
-def _put(queue: Queue, item: Any, stop: threading.Event) -> bool:
-    """False where everything was stopped."""
-    while not stop.is_set():
-        try:
-            queue.put(item, timeout=_POLL_SECONDS)
-        except Full:
-            continue
-        return True
-    return False

@@ -1,21 +1,23 @@
 """One frame in, what is seen in it out: the same three stages one after the other, or all at once on a stream."""
 
-from collections.abc import Generator, Iterable
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from perception.errors import InputError
-from perception.geometry import Fit, fit
+from perception.geometry import PAD_COLOUR, Fit, fit
 from perception.postprocess import postprocess
 from perception.spec import InputSpec
 from perception.tasks import Outputs, Prediction
 from runtime.backends import Backend
 from runtime.overlap import overlap
 
-# Frames that may wait before each stage of a stream: enough to even out hiccups, few enough to stay current.
-_DEPTH = 2
+# Frames that may wait before each stage: enough to even out hiccups where every frame counts, no more than the newest
+# where freshness does.
+_DEPTH, _FRESHEST = 2, 1
 
 
 @dataclass(frozen=True)
@@ -25,10 +27,16 @@ class Frame:
     Attributes:
         name: of the picture, unique within its source.
         image: uint8 ``[H, W, 3]`` RGB, native size.
+        came: when, in seconds of the clock that paces the source; 0 where nothing does.
     """
 
     name: str
     image: np.ndarray
+    came: float = 0.0
+
+
+class SourceLost(InputError):
+    """The source of frames has ended, stalled or broken in the middle; what was seen until then counts."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +49,7 @@ class Seen:
 
 
 class Perceiver:
-    """A backend with its pre- and post-processing.
-
-    ``pre``, ``backend.infer`` and ``post`` are the stages; each may run in a thread of its own.
-    """
+    """A backend with its pre- and post-processing."""
 
     def __init__(self, backend: Backend):
         if backend.batch != 1:
@@ -52,19 +57,15 @@ class Perceiver:
                 f"{backend.path}: takes {backend.batch} pictures at a time; frames come singly, export it with batch 1"
             )
         self.backend = backend
-        # One that is written, one that is read, and those that wait in between.
-        self._buffers = [_Buffer(backend.info.spec) for _ in range(_DEPTH + 2)]
-        self._turn = 0
+        self._buffer = _Buffer(backend.info.spec)
 
     def pre(self, image: np.ndarray) -> tuple[np.ndarray, Fit]:
         """Place uint8 ``[H, W, 3]`` in the network's input.
 
         Returns:
-            uint8 ``[1, h, w, 3]``, good until the fourth call from here, and how the picture lies in it.
+            uint8 ``[1, h, w, 3]``, good until the next call, and how the picture lies in it.
         """
-        buffer = self._buffers[self._turn]
-        self._turn = (self._turn + 1) % len(self._buffers)
-        return buffer.write(image)
+        return self._buffer.write(image)
 
     def post(self, outputs: Outputs, placed: Fit) -> Prediction:
         """What the outputs for one frame say, boxes in native pixels."""
@@ -75,35 +76,95 @@ class Perceiver:
         images, placed = self.pre(image)
         return self.post(self.backend.infer(images), placed)
 
-    def stream(self, frames: Iterable[Frame]) -> Generator[Seen, None, None]:
-        """Perceive frame after frame with all stages at work at the same time; results come in order."""
+    def stream(
+        self, frames: Iterable[Frame], drop: Callable[[Frame], None] | None = None
+    ) -> Generator[Seen, None, None]:
+        """Perceive frame after frame with all stages at work at the same time; results come in order.
 
-        def prepare(frame: Frame) -> tuple[Frame, np.ndarray, Fit]:
-            return frame, *self.pre(frame.image)
-
-        def infer(prepared: tuple[Frame, np.ndarray, Fit]) -> tuple[Frame, Outputs, Fit]:
-            frame, images, placed = prepared
-            return frame, self.backend.infer(images), placed
-
-        def finish(inferred: tuple[Frame, Outputs, Fit]) -> Seen:
-            frame, outputs, placed = inferred
-            return Seen(frame, self.post(outputs, placed), placed)
-
-        with closing(overlap(frames, (prepare, infer, finish), _DEPTH)) as results:
+        Args:
+            frames: to look at; read in a thread of its own.
+            drop: None has every frame wait for its turn. Where given, a newer frame takes the place of one that waits,
+                at every stage, and ``drop`` is told of the older: results are as fresh as they can be.
+        """
+        stages = _Stages(self)
+        if drop is None:
+            results = overlap(frames, (stages.prepare, stages.start, stages.finish), _DEPTH)
+        else:
+            # A frame begun while another is computed would be old when its turn comes.
+            fresh = (stages.prepare, stages.infer, stages.finish)
+            results = overlap(frames, fresh, _FRESHEST, lambda item: drop(stages.give_up(item)))
+        with closing(results):
             yield from results
 
 
+@dataclass(frozen=True)
+class _Prepared:
+    """A frame that lies in a buffer."""
+
+    frame: Frame
+    fit: Fit
+    buffer: "_Buffer"
+
+
+@dataclass(frozen=True)
+class _Started:
+    """A frame that the network has taken; ``answer`` waits for what it says."""
+
+    frame: Frame
+    fit: Fit
+    answer: Callable[[], Outputs]
+
+
+class _Stages:
+    """What one stream does with a frame, step by step, and the buffers that go round between the steps."""
+
+    def __init__(self, perceiver: Perceiver):
+        self._perceiver = perceiver
+        self._backend = perceiver.backend
+        # One that is written, one that is read, and those that wait in between.
+        self._free = deque(_Buffer(self._backend.info.spec) for _ in range(_DEPTH + 2))
+
+    def prepare(self, frame: Frame) -> _Prepared:
+        buffer = self._free.popleft()
+        _, placed = buffer.write(frame.image)
+        return _Prepared(frame, placed, buffer)
+
+    def start(self, prepared: _Prepared) -> _Started:
+        answer = self._backend.submit(prepared.buffer.images)
+        self._free.append(prepared.buffer)
+        return _Started(prepared.frame, prepared.fit, answer)
+
+    def infer(self, prepared: _Prepared) -> _Started:
+        started = self.start(prepared)
+        outputs = started.answer()
+        return replace(started, answer=lambda: outputs)
+
+    def finish(self, started: _Started) -> Seen:
+        return Seen(started.frame, self._perceiver.post(started.answer(), started.fit), started.fit)
+
+    def give_up(self, item: Frame | _Prepared | _Started | Seen) -> Frame:
+        """Take back what belongs to a frame that a newer one replaces."""
+        if isinstance(item, _Prepared):
+            self._free.append(item.buffer)
+        return item if isinstance(item, Frame) else item.frame
+
+
 class _Buffer:
-    """A network input that is written again and again; its padding is painted when the fit changes only."""
+    """A network input that is written again and again; its padding is painted when the fit changes only.
+
+    Attributes:
+        images: uint8 ``[1, h, w, 3]``, what was written last.
+    """
 
     def __init__(self, spec: InputSpec):
         self._spec = spec
         self._fit: Fit | None = None
-        self._image: np.ndarray | None = None
+        self.images = np.empty((1, *spec.size, 3), np.uint8)
 
     def write(self, image: np.ndarray) -> tuple[np.ndarray, Fit]:
         placed = fit(image.shape[:2], self._spec.size, self._spec.resize)
         if placed != self._fit:
-            self._image = None
-        self._image, self._fit = placed.image(image, self._image), placed
-        return self._image[None], placed
+            self.images[:] = PAD_COLOUR
+            self._fit = placed
+        placed.image(image, self.images[0])
+        return self.images, placed

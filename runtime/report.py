@@ -1,5 +1,6 @@
-"""What a benchmark writes: ``report.json``."""
+"""What a benchmark writes: ``report.json``. ``docs/report.md`` lists its fields."""
 
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -11,16 +12,16 @@ SCHEMA = "panoedge.report/1"
 
 
 def build_report(
-    device: Facts, model: dict[str, Any], gate: dict[str, Any] | None, now: datetime | None = None
+    device: Facts, models: Sequence[dict[str, Any]], run: dict[str, Any], now: datetime | None = None
 ) -> dict[str, Any]:
-    """One model measured on one device; ``now`` defaults to the current time."""
+    """Models measured on one device in one run; ``now`` defaults to the current time."""
     return {
         "schema": SCHEMA,
         "created": (now or datetime.now(timezone.utc)).isoformat(timespec="seconds"),
-        "title": f"{model['name']} on {device['name']}",
+        "title": f"{', '.join(model['name'] for model in models)} on {device['name']}",
         "device": device,
-        "models": [model],
-        "gate": gate,
+        "run": run,
+        "models": list(models),
     }
 
 
@@ -42,9 +43,3 @@ def model_record(model: Model, metrics: dict[str, Any] | None, speed: dict[str, 
         "speed": speed,
         "history": [],
     }
-
-
-def gate_record(speed: dict[str, Any], fps_of: str, min_fps: float) -> dict[str, Any]:
-    """Whether the rate asked for is reached."""
-    fps = speed[fps_of]["fps"]
-    return {"fps_of": fps_of, "min_fps": min_fps, "fps": fps, "passed": fps >= min_fps}

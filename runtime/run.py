@@ -8,13 +8,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from perception.command import say
 from perception.data.images import IMAGE_SUFFIXES
 from perception.errors import InputError
 from perception.files import atomic, check_writable, writable_folder
 from perception.progress import Progress
 from runtime.backends import Backend
 from runtime.overlay import draw
-from runtime.pipeline import Perceiver
+from runtime.pipeline import Perceiver, SourceLost
 from runtime.sources import Source
 
 # Takes a frame's name and its painted picture, uint8 [H, W, 3] RGB.
@@ -27,7 +28,7 @@ def run(backend: Backend, source: Source, out: Path, limit: int | None = None) -
 
     Args:
         backend: the network.
-        source: what to look at. A camera goes on until ``limit`` or Ctrl-C; what it gave until then is kept.
+        source: what to look at. A camera goes on until ``limit``, Ctrl-C or its end; what it gave until then is kept.
         out: a picture (.jpg, .png), a video (.mp4), or a folder for one JPEG a frame.
         limit: stop after so many frames.
 
@@ -45,9 +46,11 @@ def run(backend: Backend, source: Source, out: Path, limit: int | None = None) -
                 for seen in stream:
                     write(seen.frame.name, draw(seen.frame.image, seen.prediction, seen.fit, backend.info.spec))
                     progress.step()
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SourceLost) as end:
             if source.kind != "camera":
                 raise
+            if isinstance(end, SourceLost):
+                say(str(end))
         return progress.done
 
 

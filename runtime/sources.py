@@ -1,7 +1,9 @@
 """Where frames come from: a picture, a folder of them, a video, a camera, or nowhere at all."""
 
 import itertools
+import re
 from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,11 +13,19 @@ import numpy as np
 
 from perception.data.images import IMAGE_SUFFIXES, image_files, pictures
 from perception.errors import InputError
-from runtime.pipeline import Frame
+from runtime.channel import Stalled
+from runtime.overlap import overlap
+from runtime.pipeline import Frame, SourceLost
 
 Kind = Literal["picture", "folder", "video", "camera", "drawn"]
 # For a video or a camera that does not say how fast it is.
 _USUAL_FPS = 25.0
+# A camera that gives nothing for so long is gone.
+_PATIENCE_SECONDS = 5.0
+_DEVICE = re.compile(r"/dev/video\d+")
+_CURE = "is it connected and free?"
+# What stands between the elements of a GStreamer pipeline.
+_LINK = " ! "
 
 
 @dataclass(frozen=True)
@@ -39,20 +49,40 @@ class Source:
     path: Path | None = None
 
     def endless(self) -> Generator[Frame, None, None]:
-        """Its frames, over and over."""
+        """Its frames, over and over; a camera's until it ends.
+
+        Raises:
+            SourceLost: it has no frames, or no more.
+        """
         while True:
-            yield from self.frames()
+            given = 0
+            try:
+                for frame in self.frames():
+                    given += 1
+                    yield frame
+            except InputError as error:
+                raise SourceLost(str(error)) from None
+            if self.kind == "camera" or not given:
+                raise SourceLost(f"{self.label}: gave no more frames after {given}")
 
 
 def open_source(text: str) -> Source:
-    """Find out what ``text`` names: a file, a folder, or a camera by its number.
+    """Find out what ``text`` names.
+
+    Args:
+        text: a file, a folder, a camera by its number or as ``/dev/videoN``, or a GStreamer pipeline, which is known by
+            its ``" ! "`` and must end in ``appsink``.
 
     Raises:
         InputError: there is no such file or camera, or nothing to see in it. Pictures are not decoded yet.
     """
     path = Path(text)
+    if _LINK in text:
+        return _camera(text, text, cv2.CAP_GSTREAMER)
+    if _DEVICE.fullmatch(text):
+        return _camera(text, text, cv2.CAP_V4L2)
     if text.isdecimal() and not path.exists():
-        return _camera(int(text))
+        return _camera(f"camera {text}", int(text), cv2.CAP_ANY)
 
     def frames() -> Iterator[Frame]:
         return itertools.starmap(Frame, pictures(path))
@@ -88,25 +118,40 @@ def _street(size: tuple[int, int], phase: float) -> np.ndarray:
     return image
 
 
-def _camera(index: int) -> Source:
+def _camera(label: str, device: int | str, library: int) -> Source:
+    """Something that gives frames whether one is ready or not: only the newest is kept."""
+
     def frames() -> Iterator[Frame]:
-        capture = _open_camera(index)
-        try:
-            for number in itertools.count():
-                good, image = capture.read()
-                if not good:
-                    raise InputError(f"camera {index}: stopped giving frames after {number}")
-                yield Frame(f"{number:06}", cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
-        finally:
-            capture.release()
+        with closing(overlap(_captured(label, device, library), (), 1, _forget, _PATIENCE_SECONDS)) as newest:
+            try:
+                yield from newest
+            except Stalled:
+                raise SourceLost(f"{label}: gave no frame for {_PATIENCE_SECONDS:g} s") from None
 
-    return Source(f"camera {index}", "camera", frames, *_pace(_open_camera(index)))
+    return Source(label, "camera", frames, *_pace(_open_camera(label, device, library)))
 
 
-def _open_camera(index: int) -> cv2.VideoCapture:
-    capture = cv2.VideoCapture(index)
+def _forget(frame: Frame) -> None:
+    """An old frame of a camera is of no use."""
+
+
+def _captured(label: str, device: int | str, library: int) -> Iterator[Frame]:
+    capture = _open_camera(label, device, library)
+    try:
+        for number in itertools.count():
+            good, image = capture.read()
+            if not good:
+                raise SourceLost(f"{label}: stopped giving frames after {number}")
+            yield Frame(f"{number:06}", cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+    finally:
+        capture.release()
+
+
+def _open_camera(label: str, device: int | str, library: int) -> cv2.VideoCapture:
+    capture = cv2.VideoCapture(device, library)
     if not capture.isOpened():
-        raise InputError(f"camera {index}: cannot be opened; is it connected and free?")
+        cure = "try it with gst-launch-1.0; does this OpenCV have GStreamer?" if library == cv2.CAP_GSTREAMER else _CURE
+        raise InputError(f"{label}: cannot be opened; {cure}")
     return capture
 
 

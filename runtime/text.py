@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from perception.evaluation import headline
+from runtime.bench import RATES
 
 _TIMES = ("mean", "p50", "p90", "p95", "p99", "max")
 
@@ -37,19 +38,86 @@ def metrics_text(metrics: dict[str, Any]) -> str:
     return f"{title}\n" + _table([["", *names], [metrics["protocol"], *values]])
 
 
-def speed_text(speed: dict[str, Any]) -> str:
-    """Frame rates and times, the stages of a frame, and what each rate includes."""
-    rows = [["", "FPS", *(f"{name} ms" for name in _TIMES), "count"]]
-    for rate, record in speed.items():
-        times = (f"{record['ms'][name]:.2f}" for name in _TIMES)
-        rows.append([rate, f"{record['fps']:.1f}", *times, str(record["count"])])
+def drop_text(drop: dict[str, Any]) -> str:
+    """How far each figure lies below the reference."""
+    names = (name.replace("_", " ") for name in drop["points"])
+    values = (f"{-points:+.1f}" for points in drop["points"].values())
+    return f"against {drop['reference']}, points\n" + _table([["", *names], ["difference", *values]])
+
+
+def speed_text(models: Sequence[dict[str, Any]]) -> str:
+    """Frame rates and times of all models, rate by rate; the stages of a frame, and what each rate includes."""
+    several = len(models) > 1
+    heads = ["", "FPS", *(f"{name} ms" for name in _TIMES), "jitter ms", "count"]
+    rows = [[*heads, "ratio (range)"] if several else heads]
+    notes = []
+    for rate in RATES:
+        for model in models:
+            if not (record := model["speed"][rate]):
+                continue
+            times = (f"{value:.2f}" for value in (*(record["ms"][name] for name in _TIMES), record["jitter"]))
+            row = [f"{rate} {model['name']}" if several else rate, f"{record['fps']:.1f}", *times, str(record["count"])]
+            rows.append([*row, _ratio(record.get("ratio"))] if several else row)
+        notes += [f"{rate}: {record['includes']}" for model in models[:1] if (record := model["speed"][rate])]
+    splits = [_split(model, several) for model in models if model["speed"]["frame"]]
+    return "\n".join([_table(rows), *splits, *notes])
+
+
+def paced_text(model: dict[str, Any]) -> str:
+    """How a model kept up with a camera."""
+    paced = model["speed"]["paced"]
+    age = ", ".join(f"{name} {paced['age'][name]:.1f}" for name in _TIMES)
+    return "\n".join(
+        [
+            f"{model['name']} at {paced['rate']:g} frames a second: {paced['fps']:.1f} results a second",
+            f"of {paced['frames']} frames {paced['dropped']} were dropped, "
+            f"{paced['missed']} answered later than {paced['deadline']:.1f} ms",
+            f"age of results, ms: {age}",
+            paced["includes"],
+        ]
+    )
+
+
+def profile_text(model: dict[str, Any]) -> str:
+    """The rooms of a network, the most expensive first."""
+    rooms = sorted(model["profile"]["rooms"].items(), key=lambda item: -item[1])
+    total = sum(milliseconds for _, milliseconds in rooms)
+    rows = [[room, f"{milliseconds:.2f}", f"{100 * milliseconds / total:.0f} %"] for room, milliseconds in rooms]
+    return f"layers of {model['name']} by room\n" + _table([["", "ms", "share"], *rows])
+
+
+def run_text(run: dict[str, Any]) -> str:
+    """What the machine went through, and whether its figures can be trusted."""
+    lines = [f"host memory: {run['host_memory'] / 1e6:.0f} MB at most"]
+    lines += [f"ended early: {run['lost']}"] if run["lost"] else []
+    sampler = run["sampler"]
+    lines += ["certified: clocks held still, nobody else at work"] if sampler["certified"] else []
+    lines += [f"not certified: {fault['fault']}; try: {fault['cure']}" for fault in sampler["faults"]]
+    return "\n".join(lines)
+
+
+def gates_text(gates: Sequence[dict[str, Any]]) -> str:
+    """What was asked for, and whether it holds."""
+    rows = [["gate", "of", "limit", "measured", "verdict"]]
+    for gate in gates:
+        measured = "not measured" if gate["value"] is None else f"{gate['value']:.2f}"
+        verdict = "passed" if gate["passed"] else "failed"
+        limit = f"{gate['limit']:g} {gate['unit']}"
+        rows.append([gate["gate"], gate["of"].replace("_", " "), limit, measured, verdict])
+    return _table(rows)
+
+
+def _ratio(ratio: dict[str, float] | None) -> str:
+    return f"{ratio['median']:.3f} ({ratio['min']:.2f} to {ratio['max']:.2f})" if ratio else ""
+
+
+def _split(model: dict[str, Any], named: bool) -> str:
     stages = (
         f"{stage.replace('_', ' ')} {value:.2f}"
-        for stage, value in speed["frame"]["split"].items()
+        for stage, value in model["speed"]["frame"]["split"].items()
         if value is not None
     )
-    notes = (f"{rate}: {record['includes']}" for rate, record in speed.items())
-    return "\n".join([_table(rows), f"frame split, median ms: {', '.join(stages)}", *notes])
+    return f"frame split{' of ' + model['name'] if named else ''}, median ms: {', '.join(stages)}"
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:

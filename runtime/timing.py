@@ -1,17 +1,23 @@
-"""Measure something again and again, once it has settled, and sum up."""
+"""Measure things again and again, once they have settled, turn and turn about, and sum up."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from itertools import pairwise
 from statistics import median
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
+from runtime.pipeline import SourceLost
+
 Clock = Callable[[], float]
 _WINDOW_SECONDS = 0.5
 _WINDOW_LAPS = 5
 _STEADY = 0.05
+# Not counted at the beginning of each slice: queues fill, and caches forget what was measured in between.
+_SETTLING_LAPS = 3
 
 
 @dataclass(frozen=True)
@@ -22,11 +28,14 @@ class Effort:
         seconds: measure at least this long.
         count: and at least this many times.
         warm_up: give up waiting for steady times after this many seconds.
+        slices: what the time is cut into. Things that are compared take turns, so that a machine which slows down
+            does so for all of them.
     """
 
     seconds: float = 10.0
     count: int = 100
     warm_up: float = 15.0
+    slices: int = 10
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,28 @@ class Lap:
     split: dict[str, float | None] = field(default_factory=dict)
 
 
+@dataclass
+class Course:
+    """What was measured of one thing.
+
+    Attributes:
+        slices: its laps, slice by slice.
+        steady: whether times had become steady before the first of them.
+    """
+
+    slices: list[list[Lap]] = field(default_factory=list)
+    steady: bool = False
+
+    @property
+    def laps(self) -> list[Lap]:
+        """Of all slices, in order."""
+        return [lap for laps in self.slices for lap in laps]
+
+
+# Makes one thing ready to be measured for a while and gives the call that measures it once.
+Meter = Callable[[], AbstractContextManager[Callable[[], Lap]]]
+
+
 def stopwatch(step: Callable[[], Any], clock: Clock = perf_counter) -> Callable[[], Lap]:
     """Turn any call into one that measures itself."""
 
@@ -53,38 +84,84 @@ def stopwatch(step: Callable[[], Any], clock: Clock = perf_counter) -> Callable[
     return lap
 
 
-def measure(lap: Callable[[], Lap], effort: Effort, clock: Clock = perf_counter) -> tuple[list[Lap], bool]:
-    """Warm up, then collect laps for as long as ``effort`` asks.
+def always(lap: Callable[[], Lap]) -> Meter:
+    """The meter of what needs nothing made ready."""
+    return lambda: nullcontext(lap)
+
+
+def measure(meters: Sequence[Meter], effort: Effort, clock: Clock = perf_counter) -> tuple[list[Course], str]:
+    """Warm each meter up, then collect laps of all, slice by slice, for as long as ``effort`` asks.
+
+    Every second round goes backwards, so that what changes steadily meanwhile favours none of them.
 
     Returns:
-        The laps, and whether their time had become steady before the first of them.
+        What was measured by meter, and why it ended early: "" where it did not, else the source's last words.
     """
-    steady = _warm_up(lap, effort.warm_up, clock)
-    return _window(lap, effort.seconds, effort.count, clock), steady
+    courses = [Course() for _ in meters]
+    turns = list(zip(meters, courses, strict=True))
+    try:
+        for meter, course in turns:
+            with meter() as lap:
+                course.steady = _warm_up(lap, effort.warm_up, clock)
+        for _ in range(effort.slices):
+            for meter, course in turns:
+                with meter() as lap:
+                    _slice(lap, course, effort, clock)
+            turns.reverse()
+    except SourceLost as loss:
+        return courses, str(loss)
+    return courses, ""
 
 
-def summarise(laps: Iterable[Lap], includes: str) -> dict[str, Any]:
-    """Frame rate and percentiles of laps; ``includes`` says in a phrase what was timed."""
-    totals = np.array([lap.total for lap in laps])
+def summarise(course: Course, includes: str) -> dict[str, Any] | None:
+    """Frame rate, percentiles and spread; None where nothing was measured.
+
+    ``jitter`` is the mean difference between one lap and the next, ``max`` the longest stall, ``slices`` the frame
+    rates of the slices. ``includes`` says in a phrase what was timed.
+    """
+    if not course.laps:
+        return None
+    totals = np.array([lap.total for lap in course.laps])
     seconds = float(totals.sum() / 1000)
-    p50, p90, p95, p99 = np.percentile(totals, (50, 90, 95, 99)).tolist()
     return {
         "fps": len(totals) / seconds,
-        "ms": {
-            "mean": float(totals.mean()),
-            "p50": p50,
-            "p90": p90,
-            "p95": p95,
-            "p99": p99,
-            "max": float(totals.max()),
-        },
+        "ms": percentiles(totals),
+        "jitter": _jitter(course),
         "count": len(totals),
         "seconds": seconds,
+        "steady": course.steady,
+        "slices": slice_rates(course),
+        "histogram": histogram(totals),
         "includes": includes,
     }
 
 
-def median_split(laps: list[Lap]) -> dict[str, float | None]:
+def percentiles(milliseconds: np.ndarray) -> dict[str, float]:
+    """Mean, p50, p90, p95, p99 and max."""
+    p50, p90, p95, p99 = np.percentile(milliseconds, (50, 90, 95, 99)).tolist()
+    mean, longest = float(milliseconds.mean()), float(milliseconds.max())
+    return {"mean": mean, "p50": p50, "p90": p90, "p95": p95, "p99": p99, "max": longest}
+
+
+def histogram(milliseconds: np.ndarray, bins: int = 48) -> dict[str, list[float] | list[int]]:
+    """How often a time fell between one of ``ms`` and the next: ``count``, one fewer. Bins are of equal width."""
+    counts, edges = np.histogram(milliseconds, bins)
+    return {"ms": [float(f"{edge:.6g}") for edge in edges], "count": counts.tolist()}
+
+
+def slice_rates(course: Course) -> list[float]:
+    """Frames per second of each slice."""
+    return [1000 * len(laps) / sum(lap.total for lap in laps) for laps in course.slices]
+
+
+def ratio(course: Course, reference: Course) -> dict[str, float] | None:
+    """How many times as fast, slice against the slice measured next to it: ``median``, ``min`` and ``max``."""
+    pairs = zip(slice_rates(course), slice_rates(reference), strict=False)
+    ratios = [mine / its for mine, its in pairs]
+    return {"median": median(ratios), "min": min(ratios), "max": max(ratios)} if ratios else None
+
+
+def median_split(laps: Sequence[Lap]) -> dict[str, float | None]:
     """The median of each stage; None for one that was never measured."""
 
     def middle(stage: str) -> float | None:
@@ -94,22 +171,39 @@ def median_split(laps: list[Lap]) -> dict[str, float | None]:
     return {stage: middle(stage) for stage in laps[0].split}
 
 
+def _jitter(course: Course) -> float:
+    steps = [abs(after.total - before.total) for laps in course.slices for before, after in pairwise(laps)]
+    return sum(steps) / len(steps) if steps else 0.0
+
+
 def _warm_up(lap: Callable[[], Lap], limit: float, clock: Clock) -> bool:
     """Run until two windows in a row have the same median; caches fill and clocks rise meanwhile."""
     start = clock()
     previous = None
     while clock() - start < limit:
-        current = median(one.total for one in _window(lap, _WINDOW_SECONDS, _WINDOW_LAPS, clock))
+        laps: list[Lap] = []
+        _collect(lap, laps, _WINDOW_SECONDS, _WINDOW_LAPS, clock)
+        current = median(one.total for one in laps)
         if previous is not None and abs(current - previous) <= _STEADY * previous:
             return True
         previous = current
     return False
 
 
-def _window(lap: Callable[[], Lap], seconds: float, count: int, clock: Clock) -> list[Lap]:
-    """Laps until both ``seconds`` have passed and ``count`` are done."""
+def _slice(lap: Callable[[], Lap], course: Course, effort: Effort, clock: Clock) -> None:
+    """One turn of one thing; what it measured stays, even where the source is lost in the middle."""
+    for _ in range(_SETTLING_LAPS):
+        lap()
     laps: list[Lap] = []
+    try:
+        _collect(lap, laps, effort.seconds / effort.slices, -(-effort.count // effort.slices), clock)
+    finally:
+        if laps:
+            course.slices.append(laps)
+
+
+def _collect(lap: Callable[[], Lap], laps: list[Lap], seconds: float, count: int, clock: Clock) -> None:
+    """Add laps until both ``seconds`` have passed and ``count`` are done."""
     start = clock()
     while len(laps) < count or clock() - start < seconds:
         laps.append(lap())
-    return laps

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from panoedge.report.schema import SCHEMA, device_of, gate_of, moment
+from panoedge.report.schema import SCHEMA, device_of, moment, run_of
 
 
 def merge(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -27,16 +27,15 @@ def merge(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "title": _title(reports, models),
         "device": device,
         "models": models,
-        "gate": None,
     }
 
 
 def _with_circumstances(report: Mapping[str, Any], model: Mapping[str, Any], device: Mapping[str, Any]) -> dict:
-    own = {key: value for key, value in model.items() if key not in ("device", "gate")}
+    own = {key: value for key, value in model.items() if key not in ("device", "run")}
     if device_of(report, model) != device:
         own["device"] = device_of(report, model)
-    if gate := gate_of(report, model):
-        own["gate"] = gate
+    if run := run_of(report, model):
+        own["run"] = run
     return own
 
 

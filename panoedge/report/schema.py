@@ -1,8 +1,8 @@
 """What a ``report.json`` holds, checked field by field before anything relies on it.
 
 Fractions lie in [0, 1], times are milliseconds, sizes bytes. Null stands for "not measured", never for zero. The
-top-level ``device`` and ``gate`` speak for every model, or the last one, unless a model carries its own: merging runs
-of several boards needs that. Fields this version does not know are kept and ignored.
+top-level ``device`` and ``run`` speak for every model, unless a model carries its own: merging runs of several boards
+needs that. Fields this version does not know are kept and ignored. ``docs/report.md`` says what each field means.
 """
 
 import json
@@ -60,10 +60,9 @@ def device_of(report: Mapping[str, Any], model: Mapping[str, Any]) -> Mapping[st
     return model.get("device") or report["device"]
 
 
-def gate_of(report: Mapping[str, Any], model: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The gate this model went through, if any."""
-    last = model is report["models"][-1]
-    return model.get("gate") or (report.get("gate") if last else None)
+def run_of(report: Mapping[str, Any], model: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What the machine went through while this model was measured, where that was watched."""
+    return model.get("run") or report.get("run")
 
 
 def _text(value: Any, where: str) -> None:
@@ -79,6 +78,11 @@ def _flag(value: Any, where: str) -> None:
 def _number(value: Any, where: str) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LARGEST:
         raise _wrong(where, "a number not below 0", value)
+
+
+def _difference(value: Any, where: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > _LARGEST:
+        raise _wrong(where, "a number", value)
 
 
 def _count(value: Any, where: str) -> None:
@@ -152,6 +156,15 @@ def _record(required: Mapping[str, Check], optional: Mapping[str, Check] | None 
     return check_record
 
 
+def _each(inner: Check) -> Check:
+    def check_each(value: Any, where: str) -> None:
+        _record({})(value, where)
+        for name, item in value.items():
+            inner(item, f"{where}.{name}")
+
+    return check_each
+
+
 def _device(value: Any, where: str) -> None:
     _record({})(value, where)
     for name, item in value.items():
@@ -189,24 +202,69 @@ _METRICS = _record(
         "detection": _nullable(_record({"recall": _fraction, "mAP50": _fraction})),
         "drivable": _nullable(_record({"mIoU": _fraction})),
         "lane": _nullable(_record({"IoU": _fraction, "ACC": _fraction})),
-    }
+    },
+)
+_HISTOGRAM = _record({"ms": _many(_number, least=2), "count": _many(_count, least=1)})
+_PERCENTILES = _record(
+    {"p50": _number, "p95": _number, "p99": _number}, {"mean": _number, "p90": _number, "max": _number}
 )
 _RATE = {
     "fps": _number,
-    "ms": _record({"p50": _number, "p95": _number, "p99": _number}),
+    "ms": _PERCENTILES,
     "count": _count,
     "seconds": _number,
     "includes": _text,
 }
+_MORE = {
+    "jitter": _number,
+    "steady": _flag,
+    "slices": _many(_number),
+    "histogram": _HISTOGRAM,
+    "ratio": _nullable(_record({"median": _number, "min": _number, "max": _number})),
+    "watts": _nullable(_number),
+    "frames_per_joule": _nullable(_number),
+}
 _SPLIT = _record({}, {stage: _nullable(_number) for stage in STAGES})
-_SPEED = _record(
+_PACED = _record(
     {
-        "network": _nullable(_record(_RATE)),
-        "frame": _nullable(_record(_RATE, {"split": _nullable(_SPLIT)})),
-        "stream": _nullable(_record(_RATE)),
+        "rate": _number,
+        "frames": _count,
+        "dropped": _count,
+        "missed": _count,
+        "offered": _number,
+        "fps": _number,
+        "deadline": _number,
+        "age": _PERCENTILES,
+        "histogram": _HISTOGRAM,
+        "includes": _text,
     }
 )
-_GATE = _record({"fps_of": _one_of(*RATES), "min_fps": _number, "fps": _number, "passed": _flag})
+_SPEED = _record(
+    {
+        "network": _nullable(_record(_RATE, _MORE)),
+        "frame": _nullable(_record(_RATE, {**_MORE, "split": _nullable(_SPLIT)})),
+        "stream": _nullable(_record(_RATE, _MORE)),
+    },
+    {"paced": _nullable(_PACED)},
+)
+_DROP = _record({"reference": _text, "points": _each(_difference)})
+_GATE = _record(
+    {"gate": _text, "of": _text, "unit": _text, "limit": _number, "value": _nullable(_difference), "passed": _flag}
+)
+_PROFILE = _record(
+    {
+        "rooms": _each(_number),
+        "layers": _many(_record({"name": _text, "room": _text, "ms": _number})),
+        "includes": _text,
+    }
+)
+_RUN = _record(
+    {
+        "sampler": _record({"certified": _flag, "faults": _many(_record({"fault": _text, "cure": _text}))}),
+        "phases": _many(_record({"name": _text, "from": _number, "to": _number})),
+        "host_memory": _count,
+    }
+)
 _MODEL = _record(
     {
         "name": _text,
@@ -223,10 +281,16 @@ _MODEL = _record(
         "speed": _nullable(_SPEED),
         "history": _many(_record({})),
     },
-    {"device": _nullable(_device), "gate": _nullable(_GATE)},
+    {
+        "device": _nullable(_device),
+        "run": _nullable(_RUN),
+        "drop": _nullable(_DROP),
+        "gates": _many(_GATE),
+        "profile": _nullable(_PROFILE),
+    },
 )
 _OVERLAY = _record({"title": _text, "panels": _many(_record({"label": _text, "file": _text}), least=1)})
 _REPORT = _record(
     {"created": _time, "title": _text, "device": _device, "models": _many(_MODEL, least=1)},
-    {"gate": _nullable(_GATE), "overlays": _nullable(_many(_OVERLAY))},
+    {"run": _nullable(_RUN), "overlays": _nullable(_many(_OVERLAY))},
 )

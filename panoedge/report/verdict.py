@@ -12,7 +12,7 @@ from panoedge.report.compare import (
     speed_ratio,
     speed_reference,
 )
-from panoedge.report.schema import RATES, gate_of
+from panoedge.report.schema import RATES
 from panoedge.report.tables import tone
 
 _SIZES = (("parameters", "parameters", ""), ("macs", "MACs", ""), ("bytes", "file size", "B"))
@@ -21,7 +21,7 @@ _SIZES = (("parameters", "parameters", ""), ("macs", "MACs", ""), ("bytes", "fil
 def verdict(report: Report) -> Facts:
     """What became of the first model; of a single one its own figures. Facts that were not measured are left out."""
     reference, model = report["models"][0], report["models"][-1]
-    gates = [fact for each in report["models"] for fact in _gate(report, each)]
+    gates = [fact for each in report["models"] for fact in _gates(each)]
     if model is reference:
         return Facts(model["name"], [*_own(model), *gates])
     facts = [*_smaller(model, reference), *_accuracy(model, reference), *_faster(report, model, reference)]
@@ -66,10 +66,12 @@ def _accuracy(model: Model, reference: Model) -> list[Fact]:
     return [Fact(f"{text.points(difference)} points", label, detail, tone(difference))]
 
 
-def _gate(report: Report, model: Model) -> list[Fact]:
-    gate = gate_of(report, model)
-    if not gate:
-        return []
-    value, shade = ("passed", "gain") if gate["passed"] else ("failed", "heavy")
-    detail = f"{model['name']}: {text.three_digits(gate['fps'])} FPS"
-    return [Fact(value, f"gate: {gate['min_fps']:g} FPS {gate['fps_of']}", detail, shade)]
+def _gates(model: Model) -> list[Fact]:
+    facts = []
+    for gate in model.get("gates", []):
+        value, shade = ("passed", "gain") if gate["passed"] else ("failed", "heavy")
+        measured = text.NONE if gate["value"] is None else f"{gate['value']:.3g}"
+        detail = f"{model['name']}: {measured}{text.NARROW}{gate['unit']}"
+        label = f"gate: {gate['limit']:g} {gate['unit']} {gate['of'].replace('_', ' ')}"
+        facts.append(Fact(value, label, detail, shade))
+    return facts

@@ -60,7 +60,14 @@ class Model(Protocol):
 
 
 class Backend(Model, Protocol):
-    """An exported network, whose inferences can also be timed."""
+    """An exported network, whose inferences can also be started ahead and timed."""
+
+    def submit(self, images: np.ndarray) -> Callable[[], Outputs]:
+        """Take a batch, which may be written again afterwards, and return what waits for its answer.
+
+        A library that computes beside the host only starts here, so that batches overlap. The answer may be asked for
+        in another thread, or never.
+        """
 
     def timed(self, images: np.ndarray) -> tuple[Outputs, Split]:
         """Answer for a batch and say where the time went."""
@@ -78,8 +85,9 @@ def open_backend(path: Path, provider: Provider = "auto", threads: int = 0) -> B
     """Open an exported network by its suffix.
 
     Args:
-        path: ``.onnx`` file.
-        provider: where ONNX Runtime computes; ``auto`` takes CUDA where it works, else the CPU.
+        path: ``.onnx`` or ``.engine`` file.
+        provider: where ONNX Runtime computes; ``auto`` takes CUDA where it works, else the CPU. An engine runs in
+            TensorRT only.
         threads: CPU threads for one operator; 0 leaves it to the library.
 
     Raises:
@@ -93,5 +101,9 @@ def open_backend(path: Path, provider: Provider = "auto", threads: int = 0) -> B
 
         return OnnxRuntime(path, provider, threads)
     if path.suffix == ".engine":
-        raise InputError(f"{path}: TensorRT engines cannot be run yet; use the .onnx file the engine was built from")
-    raise InputError(f"{path}: not an exported network (.onnx); write one with: panoedge export onnx")
+        from runtime.backends.tensorrt import TensorRT
+
+        if provider not in ("auto", "tensorrt"):
+            raise InputError(f"{path}: --provider {provider}: an engine runs in TensorRT, on the GPU, only")
+        return TensorRT(path)
+    raise InputError(f"{path}: not an exported network (.onnx, .engine); write one with: panoedge export onnx")

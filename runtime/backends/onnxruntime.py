@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from perception.errors import InputError
+from perception.files import read_json
 from perception.onnx_metadata import parse_deployed
 from perception.spec import ONNX_METADATA_KEY, Deployed
 from perception.tasks import Outputs, output_names
@@ -68,6 +69,22 @@ class OnnxRuntime:
         binding = self._device or self._binding("cpu")
         binding.copy_in(images)
         return binding.compute
+
+    def trace(self, images: np.ndarray, count: int, graph: Path) -> list[dict[str, Any]]:
+        """Run ``count`` times in a second session and return the events of the library's profiler.
+
+        The graph that the library made of the file is written to ``graph``; events name its nodes.
+        """
+        options = _options(self._library, self._session.get_session_options().intra_op_num_threads)
+        options.enable_profiling = True
+        options.profile_file_prefix = str(graph.with_suffix(""))
+        options.optimized_model_filepath = str(graph)
+        # It warns that such a graph suits this machine only.
+        options.log_severity_level = 3
+        session = self._library.InferenceSession(str(self.path), options, providers=self._session.get_providers())
+        for _ in range(count):
+            session.run(None, {INPUT: images})
+        return read_json(Path(session.end_profiling()))
 
     def describe(self) -> dict[str, str | int]:
         """Version, execution provider and the providers this build of the library has."""
@@ -159,8 +176,7 @@ def _open_session(library: ModuleType, path: Path, provider: Provider, threads: 
     if len(wanted) > 1 and hasattr(library, "preload_dlls"):
         # Finds CUDA's libraries where pip put them.
         library.preload_dlls()
-    options = library.SessionOptions()
-    options.intra_op_num_threads = threads
+    options = _options(library, threads)
     try:
         session = library.InferenceSession(str(path), options, providers=[name for name in wanted if name in available])
     except Exception as error:  # the library has a dozen unrelated classes for an unusable file
@@ -169,6 +185,12 @@ def _open_session(library: ModuleType, path: Path, provider: Provider, threads: 
     if provider != "auto" and session.get_providers()[0] != wanted[0]:
         raise InputError(f"--provider {provider}: {wanted[0]} did not start; are its CUDA libraries installed?")
     return session
+
+
+def _options(library: ModuleType, threads: int) -> Any:
+    options = library.SessionOptions()
+    options.intra_op_num_threads = threads
+    return options
 
 
 def _check_signature(path: Path, session: Any, info: Deployed) -> int:

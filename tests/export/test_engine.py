@@ -5,7 +5,6 @@ speed.
 """
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -22,19 +21,11 @@ from perception.files import sha256
 from perception.gpu import find_gpu
 from perception.onnx_metadata import read_deployed
 from perception.spec import ONNX_METADATA_KEY
+from perception.tensorrt_library import Journal
 
 trt = pytest.importorskip("tensorrt_rtx", reason="needs tensorrt-rtx")
 RTX = Options(library="tensorrt-rtx")
 FOR_AMPERE = Options(library="tensorrt-rtx", compute_capability="8.6")
-
-
-@pytest.fixture
-def built(files: dict[str, Path], tmp_path) -> tuple[Path, Path]:
-    """An ONNX file of its own and the engine built from it."""
-    source, out = tmp_path / "tiny.onnx", tmp_path / "tiny.engine"
-    shutil.copyfile(files["fp16"], source)
-    build_engine(source, out, FOR_AMPERE)
-    return source, out
 
 
 @pytest.mark.parametrize("options", [RTX, FOR_AMPERE], ids=["every GPU", "8.6"])
@@ -59,8 +50,21 @@ def test_builds_what_was_exported(files, tmp_path, precision, options, capsys):
     assert "build tiny.engine: 100/100" in capsys.readouterr().err
 
 
-def test_builds_again_only_when_something_changed(built, monkeypatch):
-    source, out = built
+def network(text: str, constants: dict[str, np.ndarray], path: Path, like: Path) -> Path:
+    """A network with the metadata of another, for NVIDIA's parser to judge; ours would not write it."""
+    model = onnx.parser.parse_model(f'<ir_version: 9, opset_import: ["" : 18]>\nnet {text}')
+    for index, node in enumerate(model.graph.node):
+        node.name = f"node{index}"
+    model.graph.initializer.extend(onnx.numpy_helper.from_array(array, name) for name, array in constants.items())
+    metadata = {entry.key: entry.value for entry in onnx.load(like).metadata_props}
+    onnx.helper.set_model_props(model, {ONNX_METADATA_KEY: metadata[ONNX_METADATA_KEY]})
+    onnx.save(model, path)
+    return path
+
+
+def test_builds_again_only_when_something_changed(files, tmp_path, monkeypatch):
+    out = tmp_path / "relu.engine"
+    source = network("(float[1, 4] x) => (float[1, 4] y) { y = Relu (x) }", {}, tmp_path / "relu.onnx", files["fp32"])
     builds = []
     monkeypatch.setattr(engine, "_parse", lambda *arguments, parse=engine._parse: builds.append(1) or parse(*arguments))
 
@@ -69,6 +73,7 @@ def test_builds_again_only_when_something_changed(built, monkeypatch):
         build_engine(source, out, options, force)
         return len(builds)
 
+    assert count() == 1
     assert count() == 0
     assert count(force=True) == 1
     assert count(RTX) == 1
@@ -119,25 +124,13 @@ def test_an_engine_is_called_so(files, tmp_path, capsys):
     assert "ends in .engine" in capsys.readouterr().err
 
 
-def network(text: str, constants: dict[str, np.ndarray], path: Path, like: Path) -> Path:
-    """A network with the metadata of another, for NVIDIA's parser to judge; ours would not write it."""
-    model = onnx.parser.parse_model(f'<ir_version: 9, opset_import: ["" : 18]>\nnet {text}')
-    for index, node in enumerate(model.graph.node):
-        node.name = f"node{index}"
-    model.graph.initializer.extend(onnx.numpy_helper.from_array(array, name) for name, array in constants.items())
-    metadata = {entry.key: entry.value for entry in onnx.load(like).metadata_props}
-    onnx.helper.set_model_props(model, {ONNX_METADATA_KEY: metadata[ONNX_METADATA_KEY]})
-    onnx.save(model, path)
-    return path
-
-
 @pytest.mark.parametrize(
     ("text", "constants", "fault"),
     [
         (
             "(float[1, 5000] x) => (float[1, 4000] y, int64[1, 4000] i) { y, i = TopK (x, k) }",
             {"k": np.int64([4000])},
-            "cannot build it.*node0",
+            "cannot build it: .*node0: K exceeds the maximum",
         ),
         (
             "(float[1, 9, 4] b, float[1, 1, 9] s) => (int64[N, 3] y) { y = NonMaxSuppression (b, s, k, t, t) }",
@@ -147,15 +140,10 @@ def network(text: str, constants: dict[str, np.ndarray], path: Path, like: Path)
         (
             "(uint8[1, 4] x) => (uint8[1, 4] y) { a = Cast <to = 1> (x) b = Cast <to = 2> (a) y = Relu (b) }",
             {},
-            "parser: .*node",
-        ),
-        (
-            "(float[1, 1, 4, 4, 4] x, float[1, 2, 2, 2, 3] g) => (float[1, 1, 2, 2, 2] y) { y = GridSample (x, g) }",
-            {},
-            "parser: GridSample node0",
+            "parser .*: Cast node1: ",
         ),
     ],
-    ids=["TopK 4000", "NonMaxSuppression", "bytes inside", "GridSample of volumes"],
+    ids=["TopK 4000", "NonMaxSuppression", "bytes inside"],
 )
 def test_what_is_not_allowed_at_export_is_refused_here_too(files, tmp_path, text, constants, fault):
     source = network(text, constants, tmp_path / "bad.onnx", files["fp32"])
@@ -180,3 +168,18 @@ def test_files_of_another_tool_are_refused(tmp_path):
     source.write_bytes(b"not a network")
     with pytest.raises(InputError, match=r"other\.onnx"):
         build_engine(source, tmp_path / "other.engine", RTX)
+
+
+@pytest.mark.filterwarnings("ignore:.*Timing cache operations are no-ops:DeprecationWarning")
+@pytest.mark.parametrize("before", [None, b"", b"another version's or another GPU's"])
+def test_measured_times_are_kept_beside_the_engine(tmp_path, before):
+    # TensorRT-RTX measures nothing, yet has the calls; that builds become quicker only a GPU can show.
+    path = tmp_path / "x.engine.timing"
+    if before is not None:
+        path.write_bytes(before)
+    builder = trt.Builder(Journal(trt).logger)
+    for _ in range(2):
+        config = builder.create_builder_config()
+        engine._load_timing(config, path)
+        engine._save_timing(config, path)
+        assert path.stat().st_size > 0

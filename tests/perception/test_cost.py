@@ -2,9 +2,10 @@ import pytest
 import torch
 from torch import nn
 
-from perception.cost import cost, positions
+from perception.cost import cost, work
 from perception.errors import InputError
 from perception.networks.base import Network
+from perception.networks.rmt_ppad import RMTPPAD
 from perception.networks.yolop import YOLOP
 from perception.spec import InputSpec
 
@@ -36,7 +37,37 @@ def test_counts_agree_with_hand_arithmetic():
 
 
 def test_positions_are_pixels_written_or_read():
-    assert positions(_Layers()) == {"grouped": 16 * 32, "up": 16 * 32, "linear": 2 * 4 * 32}
+    assert work(_Layers()).positions == {"grouped": 16 * 32, "up": 16 * 32, "linear": 2 * 4 * 32}
+
+
+class _Attention(Network):
+    """12 queries of 4 channels look at 8 keys of 6 and values of 2."""
+
+    name = "attention"
+
+    def __init__(self):
+        super().__init__()
+        self.spec = InputSpec((32, 32))
+        self.look = nn.MultiheadAttention(4, 2, kdim=6, vdim=2, batch_first=True)
+
+    def forward(self, images):
+        query, key, value = (images.new_ones(1, *shape) for shape in ((12, 4), (8, 6), (8, 2)))
+        return self.look(query, key, value=value)[0]
+
+
+def test_attention_counts_projections_and_products():
+    projections = 12 * 4 * 4 + 8 * 6 * 4 + 8 * 2 * 4 + 12 * 4 * 4
+    products = 2 * 12 * 8 * 4
+    assert work(_Attention()).attention == cost(_Attention()).macs == projections + products
+
+
+def test_rmt_ppad_costs_what_is_known_of_it():
+    """As published once fused, and so counted before that too."""
+    network = RMTPPAD()
+    found = cost(network)
+    assert found.parameters == 34_348_746
+    assert found.macs == pytest.approx(105.2e9, rel=0.01)
+    assert len([module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]) > 100
 
 
 def test_yolop_costs_what_is_known_of_it():

@@ -134,6 +134,10 @@ class _WaitingBackend:
     def infer(self, images):
         return self.timed(images)[0]
 
+    def submit(self, images):
+        outputs = self.infer(images)
+        return lambda: outputs
+
     def timed(self, images):
         self.clock.advance(1 + self.compute + 2)
         masks = np.zeros((1, *SIZE), np.uint8)

@@ -1,8 +1,11 @@
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 
+from perception.errors import InputError
 from runtime.backends import open_backend
-from runtime.bench import RATES, measure_speed
+from runtime.bench import RATES, compare_speed, measure_speed
 from runtime.pipeline import Frame
 from runtime.sources import Source, drawn_source
 from runtime.timing import Effort
@@ -65,7 +68,7 @@ def test_tells_what_it_does_and_when_times_drift(waiting_backend, clock):
 
     waiting_backend.bound = lambda images: slower_and_slower
     measure_speed(waiting_backend, drawn_source((64, 96)), Effort(0.1, 5, warm_up=1), lines.append, clock)
-    assert any(line.startswith("network: times were not steady") for line in lines)
+    assert any(line.startswith("network: waiting was not steady") for line in lines)
 
 
 def test_a_real_network(network):
@@ -77,6 +80,59 @@ def test_a_real_network(network):
         assert 0 < record["ms"]["p50"] <= record["ms"]["p90"] <= record["ms"]["p99"] <= record["ms"]["max"]
     split = speed["frame"]["split"]
     assert [stage for stage in STAGES if split[stage] is None] == ["read", "copy_in", "copy_out"]
+
+
+def test_networks_are_compared_with_the_first(waiting_backend, clock):
+    class Slower(type(waiting_backend)):
+        def timed(self, images):
+            answer = super().timed(images)
+            self.clock.advance(10)
+            return answer
+
+    speeds = compare_speed([waiting_backend, Slower(clock)], drawn_source((64, 96)), Effort(0.1, 5), clock=clock)
+    first, second = speeds.records
+    assert "ratio" not in first["frame"]
+    assert second["frame"]["ratio"]["median"] == pytest.approx(0.5)
+    assert second["network"]["ratio"]["median"] == pytest.approx(1)
+
+
+def test_each_rate_is_watched(waiting_backend, clock):
+    seen = []
+
+    @contextmanager
+    def watch(rate):
+        seen.append(rate)
+        yield
+        seen.append(f"{rate} done")
+
+    compare_speed([waiting_backend], drawn_source((64, 96)), Effort(0.1, 5), watch=watch, clock=clock)
+    assert seen == [part for rate in RATES for part in (rate, f"{rate} done")]
+
+
+def ending(count):
+    """A camera that is pulled out."""
+
+    def frames():
+        for index in range(count):
+            yield Frame(str(index), np.zeros((64, 96, 3), np.uint8))
+
+    return Source("camera 0", "camera", frames)
+
+
+def test_a_source_that_ends_leaves_what_was_measured(waiting_backend, clock):
+    lines = []
+    speeds = compare_speed([waiting_backend], ending(150), Effort(0.5, 10), lines.append, clock=clock)
+    assert "camera 0: gave no more frames after 150" in speeds.lost
+    (record,) = speeds.records
+    assert record["network"]["count"] >= 10
+    assert record["frame"]["count"] > 0
+    assert record["stream"] is None
+    assert lines[-1].startswith("frame: ended early: camera 0")
+
+
+def test_a_source_that_gives_nothing_is_an_error(waiting_backend, clock):
+    with pytest.raises(InputError, match="camera 0: gave no more frames after 0"):
+        compare_speed([waiting_backend], ending(0), Effort(0.5, 10), clock=clock)
 
 
 def test_failures_are_raised(waiting_backend, clock):

@@ -1,51 +1,15 @@
 import json
 
-import cv2
-import numpy as np
 import pytest
 
-from panoedge.report.schema import load
 from perception.command import main
-from runtime.commands import register_bench, register_evaluate, register_info, register_run
+from runtime.commands import register_evaluate, register_info, register_run
 
-REGISTERS = (register_bench, register_evaluate, register_run, register_info)
-QUICK = ("--seconds", "0.05", "--count", "5")
+REGISTERS = (register_evaluate, register_run, register_info)
 
 
 def runtime(*argv):
     return main("runtime", "", REGISTERS, [str(argument) for argument in argv])
-
-
-def test_bench_writes_a_report(network, dataset, tmp_path, capsys):
-    report = tmp_path / "report.json"
-    assert runtime("bench", network, "--data", dataset, "--min-fps", 0.001, "--json", report, *QUICK) == 0
-    printed = capsys.readouterr()
-    for name in ("network", "frame", "stream", "frame split", "lane IoU"):
-        assert name in printed.out
-    content = load(report)
-    (model,) = content["models"]
-    assert model["name"] == "known"
-    assert model["metrics"]["frames"] == 3
-    assert model["speed"]["stream"]["count"] >= 5
-    assert content["gate"]["passed"]
-    assert content["device"]["provider"] == "CPUExecutionProvider"
-
-
-def test_gate_fails_after_the_report_is_written(network, tmp_path, capsys):
-    report = tmp_path / "report.json"
-    assert runtime("bench", network, "--min-fps", 1e9, "--fps-of", "frame", "--json", report, *QUICK) == 1
-    assert "gate failed: frame " in capsys.readouterr().err
-    gate = load(report)["gate"]
-    assert (gate["fps_of"], gate["min_fps"], gate["passed"]) == ("frame", 1e9, False)
-
-
-def test_bench_takes_frames_from_a_source(network, tmp_path, capsys):
-    cv2.imwrite(str(tmp_path / "frame.png"), np.zeros((90, 160, 3), np.uint8))
-    assert runtime("bench", network, "--source", tmp_path, *QUICK) == 0
-    out = capsys.readouterr().out
-    assert f"frames: {tmp_path}" in out
-    assert "read" in out
-    assert "gate" not in out
 
 
 def test_evaluate(network, dataset, tmp_path, capsys):
@@ -72,13 +36,6 @@ def test_info(network, capsys):
 @pytest.mark.parametrize(
     ("argv", "fault"),
     [
-        (("bench", "absent.onnx"), "absent.onnx: no such file"),
-        (("bench", "NETWORK", "--min-fps", "fast"), "not a number above 0"),
-        (("bench", "NETWORK", "--seconds", "-1"), "not a number above 0"),
-        (("bench", "NETWORK", "--count", "0"), "not a whole number"),
-        (("bench", "NETWORK", "--source", "absent.mp4"), "absent.mp4: no such file"),
-        (("bench", "NETWORK", "--data", "absent"), "absent"),
-        (("bench", "NETWORK", "--json", "/dev/null/report.json"), "/dev/null"),
         (("evaluate", "NETWORK"), "--data"),
         (("evaluate", "NETWORK", "--data", "absent"), "absent"),
         (("run", "NETWORK", "--source", "absent.jpg", "--out", "x.jpg"), "absent.jpg: no such file"),
@@ -95,7 +52,7 @@ def test_bad_input_is_one_line_and_status_2(network, capsys, tmp_path, monkeypat
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("command", ["bench", "evaluate", "run", "info"])
+@pytest.mark.parametrize("command", ["evaluate", "run", "info"])
 def test_help_has_an_example(capsys, command):
     assert runtime(command, "--help") == 0
     assert f"runtime {command} student.onnx" in capsys.readouterr().out

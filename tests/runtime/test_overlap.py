@@ -3,6 +3,7 @@ import threading
 
 import pytest
 
+from runtime.channel import Stalled
 from runtime.overlap import overlap
 
 
@@ -82,3 +83,37 @@ def test_a_failing_source_is_raised():
     assert next(results) == "1"
     with pytest.raises(OSError, match="cable"):
         next(results)
+
+
+def test_the_newest_counts_where_nobody_is_waited_for():
+    dropped, read = [], threading.Event()
+
+    def source():
+        yield from range(100)
+        read.set()
+
+    results = overlap(source(), (), 1, dropped.append)
+    seen = [next(results)]
+    assert read.wait(10)
+    seen += results
+    # Whatever was not seen was dropped, and the last one always comes.
+    assert sorted([*seen, *dropped]) == list(range(100))
+    assert seen == sorted(seen)
+    assert seen[-1] == 99
+
+
+def test_a_source_that_stalls_is_given_up():
+    hung = threading.Event()
+
+    def source():
+        yield 1
+        hung.wait(10)
+
+    results = overlap(source(), (str,), patience=0.05)
+    assert next(results) == "1"
+    with pytest.raises(Stalled):
+        next(results)
+    hung.set()
+    for thread in threading.enumerate():
+        if thread.daemon:
+            thread.join(10)

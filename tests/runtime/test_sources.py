@@ -1,11 +1,15 @@
+import threading
 from itertools import islice
+from typing import ClassVar
 
 import cv2
 import numpy as np
 import pytest
 
 from perception.errors import InputError
-from runtime.sources import drawn_source, open_source
+from runtime import sources
+from runtime.pipeline import SourceLost
+from runtime.sources import Source, drawn_source, open_source
 
 
 @pytest.fixture
@@ -48,12 +52,14 @@ def test_what_cannot_be_looked_at(tmp_path, name, fault):
 
 
 class _Camera:
-    """Stands in for ``cv2.VideoCapture``: number 3 gives two frames and then none."""
+    """Stands in for ``cv2.VideoCapture``: 3, /dev/video3 and a pipeline give two frames each and then none."""
 
     opened = 0
+    asked: ClassVar[list] = []
 
-    def __init__(self, index):
-        self.there = index == 3
+    def __init__(self, device, library):
+        self.asked.append((device, library))
+        self.there = "3" in str(device)
         self.left = 2
         _Camera.opened += self.there
 
@@ -71,22 +77,80 @@ class _Camera:
         _Camera.opened -= 1
 
 
-def test_camera(monkeypatch):
+@pytest.fixture
+def camera(monkeypatch):
     monkeypatch.setattr(cv2, "VideoCapture", _Camera)
-    source = open_source("3")
-    assert (source.label, source.kind, source.fps, source.count) == ("camera 3", "camera", 30, None)
-    frames = source.frames()
-    assert [next(frames).name for _ in range(2)] == ["000000", "000001"]
-    with pytest.raises(InputError, match="stopped giving frames after 2"):
+    monkeypatch.setattr(_Camera, "asked", [])
+    return _Camera
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "device", "library"),
+    [
+        ("3", "camera 3", 3, cv2.CAP_ANY),
+        ("/dev/video3", "/dev/video3", "/dev/video3", cv2.CAP_V4L2),
+        ("nvarguscamerasrc sensor-id=3 ! appsink", "nvarguscamerasrc sensor-id=3 ! appsink", None, cv2.CAP_GSTREAMER),
+    ],
+)
+def test_camera(camera, text, label, device, library):
+    source = open_source(text)
+    assert (source.label, source.kind, source.fps, source.count) == (label, "camera", 30, None)
+    seen = []
+    with pytest.raises(SourceLost, match="stopped giving frames after 2"):
+        for frame in source.frames():
+            seen.append(frame)
+    # An old frame gives way to a new one, the newest is always seen.
+    assert seen[-1].name == "000001"
+    assert (seen[-1].image == (0, 0, 255)).all()
+    assert camera.opened == 0
+    assert set(camera.asked) == {(device or text, library)}
+
+
+@pytest.mark.parametrize(
+    ("text", "cure"),
+    [
+        ("7", "camera 7: cannot be opened; is it connected"),
+        ("videotestsrc ! appsink", "OpenCV have GStreamer"),
+    ],
+)
+def test_absent_camera(camera, text, cure):
+    with pytest.raises(InputError, match=cure):
+        open_source(text)
+
+
+def test_a_camera_that_hangs_is_given_up(camera, monkeypatch):
+    hung = threading.Event()
+
+    def read(self):
+        hung.wait(10)
+        return False, None
+
+    monkeypatch.setattr(camera, "read", read)
+    monkeypatch.setattr(sources, "_PATIENCE_SECONDS", 0.05)
+    with pytest.raises(SourceLost, match=r"camera 3: gave no frame for 0\.05 s"):
+        next(open_source("3").frames())
+    hung.set()
+
+
+def test_a_camera_is_not_opened_again_when_it_ends(camera):
+    with pytest.raises(SourceLost, match="stopped"):
+        for _ in open_source("3").endless():
+            pass
+    # Once to ask for its pace, once to look.
+    assert len(camera.asked) == 2
+
+
+def test_a_source_that_breaks_or_is_empty_is_lost(tmp_path):
+    for name in ("a.png", "b.png"):
+        cv2.imwrite(str(tmp_path / name), np.zeros((8, 8, 3), np.uint8))
+    source = open_source(str(tmp_path))
+    frames = source.endless()
+    next(frames)
+    (tmp_path / "b.png").write_bytes(b"gone")
+    with pytest.raises(SourceLost, match=r"b\.png"):
         next(frames)
-    assert _Camera.opened == 0
-    assert (next(source.frames()).image == (0, 0, 255)).all()
-
-
-def test_absent_camera(monkeypatch):
-    monkeypatch.setattr(cv2, "VideoCapture", _Camera)
-    with pytest.raises(InputError, match="camera 7: cannot be opened"):
-        open_source("7")
+    with pytest.raises(SourceLost, match="nothing: gave no more frames after 0"):
+        next(Source("nothing", "folder", lambda: iter(())).endless())
 
 
 def test_drawn_frames_are_always_the_same_and_differ_from_each_other():

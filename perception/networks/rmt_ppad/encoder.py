@@ -23,16 +23,16 @@ class AIFI(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         channels, height, width = x.shape[1:]
         tokens = x.flatten(2).transpose(1, 2)
-        where = tokens + positions(height, width, channels).to(tokens)
+        where = tokens + positions(height, width, channels, x.device).to(x.dtype)
         tokens = self.norm1(tokens + self.ma(where, where, tokens, need_weights=False)[0])
         tokens = self.norm2(tokens + self.fc2(self.act(self.fc1(tokens))))
         return tokens.transpose(1, 2).reshape(-1, channels, height, width)
 
 
-def positions(height: int, width: int, channels: int) -> Tensor:
+def positions(height: int, width: int, channels: int, device: torch.device | None = None) -> Tensor:
     """Sines and cosines of row and column, ``[height * width, channels]``; ``channels`` a multiple of 4."""
-    frequencies = TEMPERATURE ** -(torch.arange(channels // 4) / (channels // 4))
-    rows, columns = (torch.arange(n)[:, None] * frequencies for n in (height, width))
+    frequencies = TEMPERATURE ** -(torch.arange(channels // 4, device=device) / (channels // 4))
+    rows, columns = (torch.arange(n, device=device)[:, None] * frequencies for n in (height, width))
     by_row = torch.cat((rows.sin(), rows.cos()), 1)[:, None].expand(-1, width, -1)
     by_column = torch.cat((columns.sin(), columns.cos()), 1)[None].expand(height, -1, -1)
     return torch.cat((by_row, by_column), 2).flatten(0, 1)

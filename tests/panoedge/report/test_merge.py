@@ -1,7 +1,7 @@
 from copy import deepcopy
 
 from panoedge.report import merge
-from panoedge.report.schema import check, device_of, gate_of
+from panoedge.report.schema import check, device_of, run_of
 
 
 def single(report: dict, name: str) -> dict:
@@ -9,11 +9,13 @@ def single(report: dict, name: str) -> dict:
     return {**deepcopy(report), "models": [next(m for m in deepcopy(report["models"]) if m["name"] == name)]}
 
 
-def test_models_keep_their_order_and_their_gates(report):
-    slow = {**single(report, "teacher"), "gate": {**report["gate"], "passed": False}}
-    merged = check(merge([slow, single(report, "student-fp16")]), "merged")
+def test_models_keep_their_order_their_gates_and_their_runs(report):
+    run = {"sampler": {"certified": True, "faults": []}, "phases": [], "host_memory": 1}
+    first = {**single(report, "teacher"), "run": run}
+    merged = check(merge([first, single(report, "student-fp16")]), "merged")
     assert [model["name"] for model in merged["models"]] == ["teacher", "student-fp16"]
-    assert [gate_of(merged, model)["passed"] for model in merged["models"]] == [False, True]
+    assert [len(model.get("gates", [])) for model in merged["models"]] == [0, 1]
+    assert [run_of(merged, model) for model in merged["models"]] == [run, None]
 
 
 def test_another_device_stays_with_its_models(report):
@@ -36,7 +38,7 @@ def test_title_and_date(report):
     latest = {**single(report, "pruned"), "title": "another", "created": "2026-03-01T10:30:00"}
     merged = merge([report, later, latest])
     assert merged["created"] == "2026-03-01T10:30:00"
-    assert merged["title"] == "Comparison of 7 models"
+    assert merged["title"] == "Comparison of 5 models"
     assert merge([later, latest])["title"] == "another"
 
 

@@ -1,8 +1,9 @@
 import json
+import re
 
 import pytest
 
-from panoedge.report.schema import check, device_of, gate_of, load
+from panoedge.report.schema import check, device_of, load, run_of
 from perception.errors import InputError
 
 
@@ -23,7 +24,6 @@ def test_what_was_not_measured_may_be_null(report):
     first |= {"metrics": None, "speed": None, "parameters": None, "macs": None, "precision": None, "network": None}
     report["models"][1]["metrics"]["lane"] = None
     report["models"][3]["speed"] |= {"network": None}
-    report["gate"] = None
     check(report, "x")
 
 
@@ -55,8 +55,8 @@ def test_fields_of_later_versions_are_ignored(report):
         ("models.0.speed.frame.split.pre", -2.0),
         ("models.0.speed.stream.ms", None),
         ("models.0.history", {}),
-        ("gate.passed", "yes"),
-        ("gate.fps_of", "video"),
+        ("models.4.gates.0.passed", "yes"),
+        ("models.4.gates.0.limit", -1),
     ],
 )
 def test_a_wrong_field_is_named_in_one_line(report, path, value):
@@ -66,7 +66,7 @@ def test_a_wrong_field_is_named_in_one_line(report, path, value):
         check(report, "run/report.json")
     message = str(caught.value)
     assert message.startswith("run/report.json: ")
-    assert path.replace(".0", "[0]") in message
+    assert re.sub(r"\.(\d)", r"[\1]", path) in message
     assert "\n" not in message
     assert len(message) < 250
 
@@ -106,12 +106,10 @@ def test_endless_nesting_is_refused(report, tmp_path, depth):
         load(path)
 
 
-def test_device_and_gate_speak_for_models_without_their_own(report):
+def test_device_and_run_speak_for_models_without_their_own(report):
     first, *_, last = report["models"]
-    assert gate_of(report, first) is None
-    assert gate_of(report, last) is report["gate"]
-    first["device"] = {"name": "another"}
-    first["gate"] = {**report["gate"], "passed": False}
-    assert device_of(report, first) == {"name": "another"}
-    assert device_of(report, last) is report["device"]
-    assert gate_of(report, first)["passed"] is False
+    assert run_of(report, first) is None
+    report["run"] = {"certified": False}
+    first |= {"device": {"name": "another"}, "run": {"certified": True}}
+    assert (device_of(report, first), run_of(report, first)) == ({"name": "another"}, {"certified": True})
+    assert (device_of(report, last), run_of(report, last)) == (report["device"], {"certified": False})

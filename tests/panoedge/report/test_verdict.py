@@ -21,7 +21,7 @@ def test_last_against_first(report):
 
 def test_what_is_unknown_is_left_out(report):
     report["models"][0] |= {"parameters": None, "metrics": None}
-    report["gate"] = None
+    report["models"][-1]["gates"] = []
     assert set(facts(report)) == {"MACs", "file size", "network FPS", "frame FPS", "stream FPS"}
 
 
@@ -39,7 +39,8 @@ def test_a_model_that_lost_nothing(report):
 
 
 def test_a_failed_gate_of_any_model_shows(report):
-    report["models"][3]["gate"] = {"fps_of": "frame", "min_fps": 30, "fps": 20.9, "passed": False}
+    (gate,) = report["models"][4]["gates"]
+    report["models"][3]["gates"] = [{**gate, "of": "frame", "limit": 30, "value": 20.9, "passed": False}]
     assert facts(report)["gate: 30 FPS frame"] == ("failed", "heavy")
     assert facts(report)["gate: 32 FPS stream"] == ("passed", "gain")
 

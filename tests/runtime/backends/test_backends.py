@@ -8,7 +8,7 @@ from runtime.backends import open_backend
     ("name", "fault"),
     [
         ("student.safetensors", "not an exported network"),
-        ("student.engine", "engines cannot be run yet"),
+        ("student.engine", r"student\.engine\.json is not beside it"),
         ("student", "not an exported network"),
     ],
 )

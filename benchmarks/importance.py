@@ -1,0 +1,77 @@
+"""What importance costs beside the computation that nothing can spare: one forward pass and one backward pass a task.
+
+    python benchmarks/importance.py [FILE] [--batch 16] [--times 7]
+
+Both take turns on the same random batches; the ratio is that of neighbours in time. At most 1.3 is wanted. Memory is
+what gradients of all tasks take, as a multiple of the weights that are ranked.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+import torch
+
+from compress.groups import ChannelGroups
+from compress.importance import SOURCES, measure, ranked_weights, task_gradients
+from panoedge.demo import TEACHER
+from perception import checkpoint
+from perception.networks.base import Targets
+
+LIMIT = 1.3
+
+
+def random_batch(size: tuple[int, int], batch: int) -> tuple[torch.Tensor, Targets]:
+    """Noise with one box a picture and masks of a few per cent; how long it takes does not depend on what is seen."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (batch, *size, 3), generator=generator, dtype=torch.uint8)
+    boxes = torch.tensor([[number, 10.0, 10.0, 60.0, 60.0] for number in range(batch)])
+    masks = [(torch.rand(batch, *size, generator=generator) < share).to(torch.uint8) for share in (0.2, 0.03)]
+    return images, Targets(boxes, *masks)
+
+
+def seconds(step) -> float:
+    """How long one call takes."""
+    start = perf_counter()
+    step()
+    return perf_counter() - start
+
+
+def main() -> int:
+    """Print the ratio of each source of conflict; the exit status says whether the first one is within the limit."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", type=Path, nargs="?", default=TEACHER, help="checkpoint")
+    parser.add_argument("--batch", type=int, default=16, help="images a batch")
+    parser.add_argument("--times", type=int, default=7, help="measurements, in turn; the median counts")
+    arguments = parser.parse_args()
+    torch.set_flush_denormal(True)
+    network = checkpoint.load(arguments.file).network.to(memory_format=torch.channels_last)
+    groups = ChannelGroups(network)
+    batch = random_batch(network.spec.size, arguments.batch)
+    weights = ranked_weights(network, groups)
+    steps = {"bare": lambda: task_gradients(network, list(network.parameters()), *batch)}
+    steps |= {source: lambda source=source: measure(network, groups, [batch], source) for source in SOURCES}
+    taken: dict[str, list[float]] = {name: [] for name in steps}
+    for turn in range(arguments.times + 1):
+        for name, step in steps.items():
+            if turn:  # the first is to warm up
+                taken[name].append(seconds(step))
+            else:
+                step()
+    copies = len(network.spec.tasks)
+    ranked = sum(weight.numel() for weight in weights.values())
+    everything = sum(parameter.numel() for parameter in network.parameters())
+    print(f"bare: {1000 * median(taken['bare']) / arguments.batch:.1f} ms an image, batch {arguments.batch}")
+    print(f"gradients: {copies} x {ranked:,} of {everything:,} weights, {4e-6 * copies * ranked:.1f} MB")
+    ratios = {}
+    for name in SOURCES:
+        found = sorted(mine / its for mine, its in zip(taken[name], taken["bare"], strict=True))
+        ratios[name] = median(found)
+        print(f"{name}: {ratios[name]:.2f} times bare ({found[0]:.2f} to {found[-1]:.2f})")
+    return int(ratios[SOURCES[0]] > LIMIT)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

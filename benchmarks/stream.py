@@ -1,0 +1,40 @@
+"""How near a stream comes to the rate of its slowest stage, with a network that only waits.
+
+    python benchmarks/stream.py
+
+The stream reads, pre-processes, waits and post-processes 1,000 candidates a frame; it takes turns with a loop that does
+nothing but the same waiting. At least 0.97 is wanted.
+"""
+
+from contextlib import closing, contextmanager
+
+from waiting import Waiting
+
+from runtime.pipeline import Perceiver
+from runtime.sources import drawn_source
+from runtime.timing import Effort, always, measure, ratio, stopwatch
+
+EFFORT = Effort(seconds=8, count=80, warm_up=4, slices=8)
+
+
+def main() -> None:
+    """Print one line for each duration of the network."""
+    for milliseconds in (10, 20, 31):
+        backend = Waiting(milliseconds)
+        source = drawn_source()
+
+        @contextmanager
+        def stream(perceiver=Perceiver(backend), frames=source.endless()):
+            with closing(perceiver.stream(frames)) as results:
+                yield stopwatch(lambda: next(results))
+
+        (waiting, streaming), _ = measure([always(stopwatch(backend.wait)), stream], EFFORT)
+        found = ratio(streaming, waiting)
+        print(
+            f"network {milliseconds:2} ms: stream at {found['median']:.3f} of the waiting's rate "
+            f"(slices {found['min']:.3f} to {found['max']:.3f})"
+        )
+
+
+if __name__ == "__main__":
+    main()

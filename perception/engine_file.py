@@ -1,0 +1,130 @@
+"""The record beside an engine: ``X.engine.json`` says what ``X.engine`` was built from, with what, and for what.
+
+An engine runs only where it was built for, and TensorRT's own refusal of any other says little. The record is what a
+clear one is made from, and what tells whether an engine must be built again.
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from perception.errors import InputError
+from perception.files import read_json, write_json
+from perception.spec import Deployed
+
+Library = Literal["tensorrt", "tensorrt-rtx"]
+LIBRARIES: tuple[Library, ...] = get_args(Library)
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Source:
+    """What an engine is made of; the same source gives the same engine, so it need not be built again.
+
+    Attributes:
+        onnx: name of the ONNX file.
+        onnx_sha256: of its bytes.
+        library: what built the engine and runs it.
+        version: of that library.
+        gpu: name of the GPU it was built on; None where it was built without one.
+        compute_capability: it was built for, such as ``8.7``; None where for all that the library knows.
+        workspace_mib: most memory that a layer could ask for while tactics were chosen; None for all there is.
+    """
+
+    onnx: str
+    onnx_sha256: str
+    library: Library
+    version: str
+    gpu: str | None
+    compute_capability: str | None
+    workspace_mib: int | None
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One input or output.
+
+    Attributes:
+        name: as in the ONNX file.
+        role: ``input`` or ``output``.
+        type: NumPy's name of its elements.
+        shape: all sides fixed.
+    """
+
+    name: str
+    role: str
+    type: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class EngineRecord:
+    """All that is known of an engine.
+
+    Attributes:
+        source: what it was made of.
+        deployed: what the ONNX file says of itself, its precision among it.
+        tensors: inputs, then outputs.
+        engine_sha256: of the engine's bytes.
+        seconds: that building took.
+        built: when it was done, ISO 8601.
+    """
+
+    source: Source
+    deployed: Deployed
+    tensors: tuple[Tensor, ...]
+    engine_sha256: str
+    seconds: float
+    built: str
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary that :meth:`from_json` takes back."""
+        return {
+            "format": FORMAT,
+            **asdict(self.source),
+            "precision": self.deployed.precision,
+            "deployed": self.deployed.to_json(),
+            "tensors": [asdict(tensor) for tensor in self.tensors],
+            "engine_sha256": self.engine_sha256,
+            "seconds": self.seconds,
+            "built": self.built,
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "EngineRecord":
+        """Rebuild from :meth:`to_json`; raises KeyError, TypeError or ValueError on malformed data."""
+        if data["format"] != FORMAT:
+            raise ValueError(f"format {data['format']!r}, this version reads {FORMAT}")
+        if data["library"] not in LIBRARIES:
+            raise ValueError(f"unknown library {data['library']!r}")
+        return cls(
+            Source(**{name: data[name] for name in Source.__dataclass_fields__}),
+            Deployed.from_json(data["deployed"]),
+            tuple(Tensor(**{**tensor, "shape": tuple(tensor["shape"])}) for tensor in data["tensors"]),
+            str(data["engine_sha256"]),
+            float(data["seconds"]),
+            str(data["built"]),
+        )
+
+
+def record_path(engine: Path) -> Path:
+    """Where the record of ``engine`` lies."""
+    return Path(f"{engine}.json")
+
+
+def write_record(engine: Path, record: EngineRecord) -> None:
+    """Write the record of ``engine``."""
+    write_json(record_path(engine), record.to_json())
+
+
+def read_record(engine: Path) -> EngineRecord:
+    """Read the record of ``engine``; raises :class:`InputError` where it is absent or malformed."""
+    path = record_path(engine)
+    if not path.is_file():
+        raise InputError(f"{engine}: {path.name} is not beside it; copy it too, or build again: panoedge export engine")
+    try:
+        return EngineRecord.from_json(read_json(path))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{path}: not the record of an engine ({error!r}); build again: panoedge export engine"
+        ) from None

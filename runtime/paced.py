@@ -1,0 +1,99 @@
+"""A network that has to keep up with a camera: frames come when they come, and the newest counts."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from time import perf_counter, sleep
+from typing import Any
+
+import numpy as np
+
+from runtime.backends import Backend
+from runtime.pipeline import Frame, Perceiver, SourceLost
+from runtime.sources import Source
+from runtime.timing import Clock, histogram, percentiles
+
+_INCLUDES = "from the moment a frame comes to the moment its result is out; all stages overlapped, newest frame first"
+# Seen before the measurement, so that everything has run once.
+_SETTLING_FRAMES = 5
+
+
+def measure_paced(backend: Backend, source: Source, rate: float, seconds: float) -> tuple[dict[str, Any] | None, str]:
+    """Give a network ``rate`` frames a second for so many ``seconds``; see how many it answers and how old answers are.
+
+    A frame that comes before its predecessor was begun takes its place: that one is dropped. A deadline is missed when
+    a result is not out one period after its frame came.
+
+    Returns:
+        The record, None without any result: see :func:`summarise_paced`. And why it ended early, "" where it did not.
+    """
+    perceiver = Perceiver(backend)
+    dropped: list[float] = []
+    came: list[float] = []
+    out: list[float] = []
+    lost = ""
+    with closing(source.endless()) as frames:
+        for _ in range(_SETTLING_FRAMES):
+            perceiver(next(frames).image)
+        try:
+            with closing(
+                perceiver.stream(paced(frames, rate, seconds), lambda old: dropped.append(old.came))
+            ) as stream:
+                for seen in stream:
+                    out.append(perf_counter())
+                    came.append(seen.frame.came)
+        except SourceLost as loss:
+            lost = str(loss)
+    record = summarise_paced(np.array(came), np.array(out), np.array(dropped), rate)
+    return record and {**record, "includes": f"{_INCLUDES} (batch 1, frames: {source.label})"}, lost
+
+
+def paced(
+    frames: Iterable[Frame],
+    rate: float,
+    seconds: float,
+    clock: Clock = perf_counter,
+    wait: Callable[[float], None] = sleep,
+) -> Iterator[Frame]:
+    """Let ``frames`` come ``rate`` times a second, for so many ``seconds``; late ones are not caught up with."""
+    start = due = clock()
+    for frame in frames:
+        if (early := due - clock()) > 0:
+            wait(early)
+        came = clock()
+        if came - start >= seconds:
+            return
+        yield replace(frame, came=came)
+        due = max(due, came - 1 / rate) + 1 / rate
+
+
+def summarise_paced(came: np.ndarray, out: np.ndarray, dropped: np.ndarray, rate: float) -> dict[str, Any] | None:
+    """Sum up a paced run.
+
+    Args:
+        came: seconds, when the frames of the results came.
+        out: seconds, when each result was out.
+        dropped: seconds, when the frames came that were dropped.
+        rate: frames per second that were asked for.
+
+    Returns:
+        ``rate``; the numbers of ``frames``, ``dropped`` and ``missed`` deadlines; ``offered`` frames and ``fps``, the
+        results, per second; ``deadline`` and the percentiles of ``age`` with their ``histogram``, in milliseconds.
+        None without any result.
+    """
+    if not len(out):
+        return None
+    arrivals = np.concatenate([came, dropped])
+    seconds = float(arrivals.max() - arrivals.min()) + 1 / rate
+    ages = (out - came) * 1000
+    return {
+        "rate": rate,
+        "frames": len(arrivals),
+        "dropped": len(dropped),
+        "missed": int((ages > 1000 / rate).sum()),
+        "offered": len(arrivals) / seconds,
+        "fps": len(out) / seconds,
+        "deadline": 1000 / rate,
+        "age": percentiles(ages),
+        "histogram": histogram(ages),
+    }

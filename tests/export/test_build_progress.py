@@ -1,0 +1,70 @@
+import os
+import signal
+from types import SimpleNamespace
+
+import pytest
+
+from export.build_progress import Phases, watched_build
+
+TRT = SimpleNamespace(IProgressMonitor=type("IProgressMonitor", (), {}))
+
+
+def test_share_of_phases_within_phases():
+    phases = Phases()
+    phases.start("build", None, 4)
+    assert phases.share("build") == 0
+    phases.step("build", 0)
+    assert phases.share("build") == 0.25
+    phases.start("time", "build", 10)
+    phases.step("time", 4)
+    assert phases.text("time") == "time 5/10"
+    assert phases.share("time") == pytest.approx((1 + 0.5) / 4)
+    phases.start("kernels", "time", 2)
+    phases.step("kernels", 0)
+    assert phases.share("kernels") == pytest.approx((1 + 5.5 / 10) / 4)
+    phases.finish("kernels")
+    phases.finish("time")
+    phases.step("build", 3)
+    assert phases.share("build") == 1
+
+
+class Builder:
+    """Reports two rounds of one phase, then answers; what it does in between comes from the test."""
+
+    def __init__(self, answer=b"engine", between=lambda: None):
+        self.answer, self.between, self.went_on = answer, between, True
+
+    def build_serialized_network(self, network, config):
+        monitor = config.progress_monitor
+        monitor.phase_start("build", None, 2)
+        for step in range(2):
+            for _ in range(2):
+                monitor.phase_start("time", "build", 50)
+                for tactic in range(50):
+                    self.went_on = monitor.step_complete("time", tactic)
+                    if not self.went_on:
+                        return None
+                monitor.phase_finish("time")
+            self.between()
+            monitor.step_complete("build", step)
+        monitor.phase_finish("build")
+        return self.answer
+
+
+def test_a_build_is_reported_to_its_end(capsys):
+    assert watched_build(TRT, Builder(), None, SimpleNamespace(), "build x.engine") == b"engine"
+    assert capsys.readouterr().err.splitlines()[-1].startswith("build x.engine: 100/100")
+
+
+def test_a_build_that_fails_is_not_said_to_be_done(capsys):
+    assert watched_build(TRT, Builder(None), None, SimpleNamespace(), "build x.engine") is None
+    assert "build x.engine: 99/100" in capsys.readouterr().err
+
+
+def test_interrupting_ends_the_build():
+    before = signal.getsignal(signal.SIGINT)
+    builder = Builder(between=lambda: os.kill(os.getpid(), signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        watched_build(TRT, builder, None, SimpleNamespace(), "build x.engine")
+    assert not builder.went_on
+    assert signal.getsignal(signal.SIGINT) is before

@@ -1,0 +1,68 @@
+import sys
+from enum import Enum
+from types import SimpleNamespace
+
+import pytest
+
+from perception import tensorrt_library
+from perception.errors import InputError
+from perception.tensorrt_library import Journal, load
+
+
+class Severity(Enum):
+    INTERNAL_ERROR = 0
+    ERROR = 1
+    WARNING = 2
+    INFO = 3
+
+
+TRT = SimpleNamespace(ILogger=type("ILogger", (), {"Severity": Severity}))
+
+
+@pytest.mark.parametrize(
+    ("machine", "on_board", "cure"),
+    [
+        ("aarch64", True, "comes with JetPack, never from pip"),
+        ("x86_64", False, r"pip install 'panoedge\[gpu\]'"),
+        ("aarch64", False, "NVIDIA's package"),
+    ],
+)
+def test_how_to_get_tensorrt(tmp_path, monkeypatch, machine, on_board, cure):
+    monkeypatch.setitem(sys.modules, "tensorrt", None)
+    monkeypatch.setattr(tensorrt_library.platform, "machine", lambda: machine)
+    release = tmp_path / "nv_tegra_release"
+    if on_board:
+        release.touch()
+    with pytest.raises(InputError, match=cure) as refused:
+        load("tensorrt", tmp_path / "x.onnx", release)
+    assert ("pip install" in str(refused.value)) == (machine == "x86_64")
+
+
+def test_how_to_get_tensorrt_rtx(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorrt_rtx", None)
+    with pytest.raises(InputError, match="pip install tensorrt-rtx-cu12"):
+        load("tensorrt-rtx", tmp_path / "x.onnx")
+
+
+def test_loads_the_module(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorrt", TRT)
+    assert load("tensorrt", tmp_path) is TRT
+
+
+@pytest.mark.parametrize(
+    ("said", "cause"),
+    [
+        ([], "it gave no reason"),
+        ([("INFO", "all is well")], "it gave no reason"),
+        ([("WARNING", "CUDA initialization failure with error: 35. Please check")], "no NVIDIA driver here"),
+        ([("INTERNAL_ERROR", "In f (cudaError 100: no CUDA-capable device is detected)")], "no NVIDIA GPU here"),
+        ([("ERROR", "Requested size was 5 bytes: Out of memory")], "not enough GPU memory"),
+        ([("ERROR", "Error Code 10: Could not find any implementation for node a")], "for node a; that is often too"),
+        ([("WARNING", "skipped for out of memory"), ("ERROR", "first\n  fault"), ("ERROR", "second")], "first fault"),
+    ],
+)
+def test_causes(said, cause):
+    journal = Journal(TRT)
+    for severity, message in said:
+        journal.logger.log(Severity[severity], message)
+    assert cause in journal.cause() and "\n" not in journal.cause()

@@ -1,0 +1,187 @@
+"""The order of work, and what is left behind, on a GPU of Python; see conftest.py for what this shows and what not."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from perception.errors import InputError
+from runtime.backends import open_backend
+from runtime.backends import tensorrt as tensorrt_backend
+from runtime.backends.tensorrt import TensorRT
+
+SHAPE = (1, 64, 96, 3)
+
+
+def picture(seed=0):
+    return np.random.default_rng(seed).integers(0, 256, SHAPE, np.uint8)
+
+
+def brightness(images):
+    return images.astype(np.float32).mean(axis=3).astype(np.uint8)
+
+
+@pytest.fixture(params=[(False, True), (False, False), (True, True)], ids=["graph", "no graph", "shared memory"])
+def gpu(request, fake_gpu):
+    mapped, captures = request.param
+    return fake_gpu(mapped=mapped, captures=captures)
+
+
+def test_more_answers_under_way_than_there_is_memory_for(gpu, engine_file):
+    with TensorRT(engine_file()) as backend:
+        images = picture()
+        answers = []
+        for seed in range(8):
+            np.copyto(images, picture(seed))  # taken at once: it may be written again
+            answers.append(backend.submit(images))
+        for seed in reversed(range(8)):
+            np.testing.assert_array_equal(answers[seed]().drivable, brightness(picture(seed)))
+
+
+def test_nothing_is_waited_for_before_it_is_asked_for(fake_gpu, engine_file):
+    device, _ = fake_gpu()
+    with TensorRT(engine_file()) as backend:
+        answer = backend.submit(picture(1))
+        assert sum(len(stream.operations) for stream in device.streams.values()) > 5
+        first = answer()
+        assert not any(stream.operations for stream in device.streams.values())
+        assert answer() is first
+
+
+def test_each_direction_and_the_network_have_a_stream_of_their_own(fake_gpu, engine_file):
+    device, _ = fake_gpu()
+    with TensorRT(engine_file()) as backend:
+        backend.submit(picture(1))
+        # A copy and a mark; a wait, the network and a mark; a wait, four copies and a mark.
+        assert sorted(len(stream.operations) for stream in device.streams.values()) == [2, 3, 6]
+
+
+def test_shared_memory_is_not_copied(fake_gpu, engine_file):
+    device, _ = fake_gpu(mapped=True)
+    with TensorRT(engine_file()) as backend:
+        backend.submit(picture(1))
+        assert sorted(len(stream.operations) for stream in device.streams.values()) == [1, 2, 3]
+        assert backend.describe()["memory"] == "shared with the GPU"
+
+
+def test_threads_get_their_own_answers(gpu, engine_file):
+    with TensorRT(engine_file()) as backend, ThreadPoolExecutor(4) as pool:
+        lock = threading.Lock()  # the streams of the fake are no threads: they are worked on by whoever waits
+
+        def ask(seed):
+            with lock:
+                answer = backend.submit(picture(seed))
+            with lock:
+                return answer().lane
+
+        for seed, lane in enumerate(pool.map(ask, range(24))):
+            np.testing.assert_array_equal(lane, (255 - picture(seed).astype(np.float32).mean(axis=3)).astype(np.uint8))
+
+
+def test_a_captured_network_is_launched_and_not_put_together_again(fake_gpu, engine_file):
+    _, library = fake_gpu()
+    with TensorRT(engine_file()) as backend:
+        before = library.context.enqueued
+        for seed in range(5):
+            backend.infer(picture(seed))
+        assert library.context.enqueued == before
+        assert backend.describe()["cuda_graph"] == "captured"
+
+
+def test_a_network_that_cannot_be_captured_runs_all_the_same(fake_gpu, engine_file):
+    _, library = fake_gpu(captures=False)
+    with TensorRT(engine_file()) as backend:
+        before = library.context.enqueued
+        backend.infer(picture())
+        assert library.context.enqueued == before + 1
+        assert backend.describe()["cuda_graph"] == "not captured"
+
+
+def test_a_bound_batch_is_not_disturbed_by_others(gpu, engine_file):
+    device, library = gpu
+    with TensorRT(engine_file()) as backend:
+        compute = backend.bound(picture(1))
+        bound = dict(library.context.addresses)
+        for seed in range(2, 6):
+            backend.infer(picture(seed))
+        compute()
+        np.testing.assert_array_equal(device.memory[bound["drivable"]], brightness(picture(1)))
+
+
+def test_closing_frees_everything_and_keeps_what_was_asked_for(gpu, engine_file):
+    device, _ = gpu
+    backend = TensorRT(engine_file())
+    backend.bound(picture())
+    answer = backend.submit(picture(3))
+    with ThreadPoolExecutor(1) as another_thread:
+        another_thread.submit(backend.close).result()
+    assert device.alive == set()
+    assert device.closed
+    np.testing.assert_array_equal(answer().drivable, brightness(picture(3)))
+    backend.close()
+    with pytest.raises(ValueError, match="is closed"):
+        backend.infer(picture())
+
+
+@pytest.mark.parametrize("after", range(12))
+def test_nothing_is_left_where_opening_fails_halfway(fake_gpu, engine_file, monkeypatch, after):
+    device, _ = fake_gpu()
+    buffers = iter(range(after))
+    make = device.buffer
+
+    def run_out(*arguments):
+        if next(buffers, None) is None:
+            raise MemoryError
+        return make(*arguments)
+
+    monkeypatch.setattr(device, "buffer", run_out)
+    with pytest.raises(MemoryError):
+        TensorRT(engine_file())
+    assert device.alive == set()
+    assert device.closed
+
+
+def test_an_engine_that_stops(fake_gpu, engine_file):
+    device, library = fake_gpu(captures=False)
+    with TensorRT(engine_file()) as backend:
+        library.context.works = False
+        with pytest.raises(RuntimeError, match="TensorRT stopped"):
+            backend.infer(picture())
+    assert device.alive == set()
+
+
+def test_an_engine_that_its_library_refuses(fake_gpu, engine_file):
+    device, _ = fake_gpu()
+    with pytest.raises(InputError, match="cannot be run"):
+        TensorRT(engine_file(content=b""))
+    assert device.closed
+
+
+def test_another_signature(fake_gpu, engine_file, monkeypatch):
+    fake_gpu()
+    monkeypatch.setattr(tensorrt_backend, "INPUT", "picture")
+    with pytest.raises(InputError, match="expected image"):
+        TensorRT(engine_file())
+
+
+def test_a_batch_of_another_shape_is_a_mistake_of_the_caller(fake_gpu, engine_file):
+    fake_gpu()
+    with TensorRT(engine_file()) as backend, pytest.raises(ValueError, match="expected uint8"):
+        backend.submit(np.zeros((2, 64, 96, 3), np.uint8))
+
+
+def test_is_opened_by_its_suffix(fake_gpu, engine_file):
+    fake_gpu()
+    with open_backend(engine_file()) as backend:
+        assert (backend.kind, backend.batch, backend.info.precision) == ("engine", 1, "fp16")
+        assert backend.describe()["tensorrt"] == "10.3.0"
+    with pytest.raises(InputError, match="--provider cpu: an engine runs in TensorRT"):
+        open_backend(engine_file(), "cpu")
+
+
+def test_times_are_told_apart(gpu, engine_file):
+    with TensorRT(engine_file()) as backend:
+        outputs, split = backend.timed(picture(2))
+    np.testing.assert_array_equal(outputs.drivable, brightness(picture(2)))
+    assert min(split.copy_in, split.compute, split.copy_out) > 0

@@ -1,0 +1,117 @@
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from panoedge.report.schema import load
+from perception.command import main
+from runtime.bench_command import register
+
+QUICK = ("--seconds", "0.05", "--count", "5")
+
+
+def bench(*argv):
+    return main("runtime", "", (register,), ["bench", *map(str, argv)])
+
+
+def test_a_report_of_everything(network, dataset, tmp_path, capsys):
+    report = tmp_path / "report.json"
+    asked = ("--data", dataset, "--min-fps", 0.001, "--max-latency-p99", 1e6, "--rate", 100, "--profile")
+    assert bench(network, *asked, "--json", report, *QUICK) == 0
+    printed = capsys.readouterr()
+    for part in (
+        "network",
+        "frame",
+        "stream",
+        "frame split",
+        "lane IoU",
+        "at 100 frames a second",
+        "by room",
+        "passed",
+    ):
+        assert part in printed.out
+    content = load(report)
+    (model,) = content["models"]
+    assert model["name"] == "known"
+    assert model["metrics"]["frames"] == 3
+    assert model["speed"]["stream"]["count"] >= 5
+    assert model["speed"]["paced"]["rate"] == 100
+    assert model["profile"]["rooms"]
+    assert [gate["passed"] for gate in model["gates"]] == [True, True]
+    assert content["device"]["provider"] == "CPUExecutionProvider"
+    assert [phase["name"] for phase in content["run"]["phases"]] == ["network", "frame", "stream", "paced known"]
+
+
+def test_several_networks_take_turns_and_the_last_is_judged(network, export_onnx, tmp_path, capsys):
+    other = export_onnx(tmp_path / "large.onnx", size=(128, 192))
+    report = tmp_path / "report.json"
+    assert bench(network, other, "--min-fps", 1e9, "--json", report, *QUICK) == 1
+    assert "large" in capsys.readouterr().out
+    first, second = load(report)["models"]
+    assert "ratio" not in first["speed"]["frame"]
+    assert second["speed"]["frame"]["ratio"]["median"] > 0
+    assert "gates" not in first
+    assert [gate["passed"] for gate in second["gates"]] == [False]
+
+
+def test_all_gates_are_reported_in_one_line_after_the_report_is_written(network, dataset, tmp_path, capsys):
+    reference, report = tmp_path / "reference.json", tmp_path / "report.json"
+    assert bench(network, "--data", dataset, "--json", report, *QUICK) == 0
+    metrics = load(report)["models"][0]["metrics"]
+    metrics["lane"]["IoU"] = 1.05
+    reference.write_text(json.dumps(metrics))
+    capsys.readouterr()
+    asked = ("--data", dataset, "--reference", reference, "--max-drop", 2)
+    gates = ("--min-fps", 1e9, "--fps-of", "frame", "--max-latency-p99", 1e-6)
+    assert bench(network, *asked, *gates, "--json", report, *QUICK) == 1
+    captured = capsys.readouterr()
+    (line,) = [line for line in captured.err.splitlines() if "gate failed" in line]
+    for part in ("frame ", "at least 1e+09 asked for", "frame p99 ", "lane IoU below its reference 5.00 points"):
+        assert part in line
+    (model,) = load(report)["models"]
+    assert [gate["passed"] for gate in model["gates"]] == [False, False, False]
+    assert model["drop"]["points"]["lane_IoU"] == pytest.approx(5)
+    assert "against" in captured.out
+
+
+def test_frames_from_a_source(network, tmp_path, capsys):
+    cv2.imwrite(str(tmp_path / "frame.png"), np.zeros((90, 160, 3), np.uint8))
+    assert bench(network, "--source", tmp_path, *QUICK) == 0
+    out = capsys.readouterr().out
+    assert f"frames: {tmp_path}" in out
+    assert "read" in out
+    assert "gate" not in out
+
+
+@pytest.mark.parametrize(
+    ("argv", "fault"),
+    [
+        (("absent.onnx",), "absent.onnx: no such file"),
+        (("NETWORK", "absent.onnx"), "absent.onnx: no such file"),
+        (("NETWORK", "--min-fps", "fast"), "not a number above 0"),
+        (("NETWORK", "--seconds", "-1"), "not a number above 0"),
+        (("NETWORK", "--count", "0"), "not a whole number"),
+        (("NETWORK", "--rate", "0"), "not a number above 0"),
+        (("NETWORK", "--max-drop", "-1"), "not a number of 0 or more"),
+        (("NETWORK", "--max-drop", "1"), "--reference"),
+        (("NETWORK", "--reference", "x.json"), "--data"),
+        (("NETWORK", "--reference", "x.json", "--data", "absent"), "x.json: cannot be read"),
+        (("NETWORK", "--source", "absent.mp4"), "absent.mp4: no such file"),
+        (("NETWORK", "--data", "absent"), "absent"),
+        (("NETWORK", "--json", "/dev/null/report.json"), "/dev/null"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(network, capsys, tmp_path, monkeypatch, argv, fault):
+    monkeypatch.chdir(tmp_path)
+    assert bench(*(text.replace("NETWORK", str(network)) for text in argv)) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert fault in captured.err
+    assert captured.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_has_examples(capsys):
+    assert bench("--help") == 0
+    assert "runtime bench student.onnx" in capsys.readouterr().out
