@@ -15,7 +15,7 @@ from time import perf_counter
 import torch
 
 from compress.groups import ChannelGroups
-from compress.importance import SOURCES, measure, ranked_weights, task_gradients
+from compress.gradients import measure, ranked_weights, task_gradients
 from panoedge.demo import TEACHER
 from perception import checkpoint
 from perception.networks.base import Targets
@@ -52,7 +52,7 @@ def main() -> int:
     batch = random_batch(network.spec.size, arguments.batch)
     weights = ranked_weights(network, groups)
     steps = {"bare": lambda: task_gradients(network, list(network.parameters()), *batch)}
-    steps |= {source: lambda source=source: measure(network, groups, [batch], source) for source in SOURCES}
+    steps |= {source: lambda source=source: measure(network, groups, [batch], source) for source in CONFLICT_SOURCES}
     taken: dict[str, list[float]] = {name: [] for name in steps}
     for turn in range(arguments.times + 1):
         for name, step in steps.items():
@@ -66,11 +66,11 @@ def main() -> int:
     print(f"bare: {1000 * median(taken['bare']) / arguments.batch:.1f} ms an image, batch {arguments.batch}")
     print(f"gradients: {copies} x {ranked:,} of {everything:,} weights, {4e-6 * copies * ranked:.1f} MB")
     ratios = {}
-    for name in SOURCES:
+    for name in CONFLICT_SOURCES:
         found = sorted(mine / its for mine, its in zip(taken[name], taken["bare"], strict=True))
         ratios[name] = median(found)
         print(f"{name}: {ratios[name]:.2f} times bare ({found[0]:.2f} to {found[-1]:.2f})")
-    return int(ratios[SOURCES[0]] > LIMIT)
+    return int(ratios[CONFLICT_SOURCES[0]] > LIMIT)
 
 
 if __name__ == "__main__":

@@ -6,13 +6,14 @@ The stream reads, pre-processes, waits and post-processes 1,000 candidates a fra
 nothing but the same waiting. At least 0.97 is wanted.
 """
 
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
 from waiting import Waiting
 
 from runtime.pipeline import Perceiver
 from runtime.sources import drawn_source
-from runtime.timing import Effort, always, measure, ratio, stopwatch
+from runtime.timing import Effort, Lap, Meter, always, measure, ratio, stopwatch
 
 EFFORT = Effort(seconds=8, count=80, warm_up=4, slices=8)
 
@@ -21,19 +22,24 @@ def main() -> None:
     """Print one line for each duration of the network."""
     for milliseconds in (10, 20, 31):
         backend = Waiting(milliseconds)
-        source = drawn_source()
-
-        @contextmanager
-        def stream(perceiver=Perceiver(backend), frames=source.endless()):
-            with closing(perceiver.stream(frames)) as results:
-                yield stopwatch(lambda: next(results))
-
-        (waiting, streaming), _ = measure([always(stopwatch(backend.wait)), stream], EFFORT)
+        (waiting, streaming), _ = measure([always(stopwatch(backend.wait)), stream_of(backend)], EFFORT)
         found = ratio(streaming, waiting)
         print(
             f"network {milliseconds:2} ms: stream at {found['median']:.3f} of the waiting's rate "
             f"(slices {found['min']:.3f} to {found['max']:.3f})"
         )
+
+
+def stream_of(backend: Waiting) -> Meter:
+    """Measures from one result to the next."""
+    perceiver, frames = Perceiver(backend), drawn_source().endless()
+
+    @contextmanager
+    def meter() -> Iterator[Callable[[], Lap]]:
+        with closing(perceiver.stream(frames)) as results:
+            yield stopwatch(lambda: next(results))
+
+    return meter
 
 
 if __name__ == "__main__":

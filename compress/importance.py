@@ -4,9 +4,9 @@ An importance scores every channel of every group; lower goes first. ``safe`` ma
 are this project's reading of a paper of which only the abstract is public (docs/method.md).
 """
 
-import itertools
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import torch
@@ -14,7 +14,8 @@ import torch_pruning as tp
 from torch import Tensor
 
 from compress.data import Batch
-from compress.groups import ChannelGroup, ChannelGroups, channel_sums
+from compress.gradients import measure
+from compress.groups import ChannelGroups
 from compress.names import IMPORTANCES
 from perception.errors import InputError
 from perception.networks.base import Network
@@ -22,10 +23,26 @@ from perception.networks.base import Network
 
 @dataclass(frozen=True)
 class Ranking:
-    """Scores float64 ``[channels]`` and a bool mask of untouchable channels, by group path."""
+    """What to remove first, by group path.
+
+    Attributes:
+        scores: float64 ``[channels]``.
+        forbidden: bool ``[channels]``, those that must stay.
+        by_task: importance to each task alone, float64 ``[channels]`` with a mean of 1 over all channels, by task; of
+            an importance that tells tasks apart.
+    """
 
     scores: dict[str, Tensor]
     forbidden: dict[str, Tensor]
+    by_task: dict[str, dict[str, Tensor]] = field(default_factory=dict)
+
+    def given_up(self, removed: Mapping[str, Sequence[int]]) -> dict[str, float]:
+        """Share of each task's importance that goes with the ``removed`` channels."""
+        return {
+            task: float(sum(part[list(removed.get(path, ()))].sum() for path, part in parts.items()))
+            / max(1, sum(map(len, parts.values())))
+            for task, parts in self.by_task.items()
+        }
 
 
 class Importance(Protocol):
@@ -40,7 +57,7 @@ class Safe:
 
     With g_t,c the gradient of task t's loss on the weights of channel c, for each batch b:
     I_t(c) = mean_b |sum(w_c * g_t,c)|, divided by its mean over all channels, so that no task's loss drowns another's;
-    TCI(c) = maximum (or sum) over tasks;
+    TCI(c) = maximum (or sum) over tasks of weight_t * I_t(c);
     C(c) = mean over batches and task pairs of max(0, -cos(g_s,c, g_t,c)), in [0, 1];
     S(c) = TCI(c) * (1 - conflict * C(c)).
     Channels among the top ``protect`` share of any task are never removed.
@@ -48,94 +65,68 @@ class Safe:
     Attributes:
         conflict: weight of the penalty, in [0, 1].
         combine: how tasks join, ``max`` or ``sum``.
-        protect: share of channels each task may put out of reach.
+        protect: share of channels each task may put out of reach; a task's weight multiplies its own.
+        source: what the conflict is measured on, see :func:`compress.gradients.measure`.
+        penalty: how it enters: ``product`` as above; ``rank`` takes its rank from that of TCI, both in [0, 1]; ``tie``
+            lets it decide only among channels whose TCI differs by less than a fifth.
+        weights: how much each task counts, 1 where absent.
     """
 
     conflict: float = 0.5
     combine: Literal["max", "sum"] = "max"
     protect: float = 0.1
+    source: str = "weights"
+    penalty: Literal["product", "rank", "tie"] = "product"
+    weights: Mapping[str, float] = field(default_factory=dict)
 
     def __call__(self, network: Network, groups: ChannelGroups, batches: Iterable[Batch]) -> Ranking:
-        """Rank from gradients; raises InputError without a batch."""
-        measured = measure(network, groups, batches)
-        normalised = {
-            path: torch.stack([part / measured.mean[number] for number, part in enumerate(by_task)])
-            for path, by_task in measured.importance.items()
-        }
-        joined = {
-            path: by_task.amax(0) if self.combine == "max" else by_task.sum(0) for path, by_task in normalised.items()
-        }
-        scores = {path: tci * (1 - self.conflict * measured.conflict[path]) for path, tci in joined.items()}
-        return Ranking(scores, self._top(normalised))
+        """Rank from gradients; raises InputError without a batch, or for the weight of a task that there is not."""
+        if unknown := self.weights.keys() - set(network.spec.tasks):
+            raise InputError(f"protect {min(unknown)}: {network.name} has {', '.join(network.spec.tasks)}")
+        measured = measure(network, groups, batches, self.source)
+        weights = torch.tensor([self.weights.get(task, 1.0) for task in measured.tasks], dtype=torch.float64)
+        by_task = {path: part / measured.mean[:, None] for path, part in measured.importance.items()}
+        weighted = {path: part * weights[:, None] for path, part in by_task.items()}
+        joined = torch.cat([part.amax(0) if self.combine == "max" else part.sum(0) for part in weighted.values()])
+        penalised = _PENALTIES[self.penalty](joined, torch.cat(list(measured.conflict.values())), self.conflict)
+        sizes = [part.shape[1] for part in by_task.values()]
+        scores = dict(zip(by_task, penalised.split(sizes), strict=True))
+        return Ranking(scores, self._top(by_task, weights), dict(zip(measured.tasks, _by_row(by_task), strict=True)))
 
-    def _top(self, normalised: dict[str, Tensor]) -> dict[str, Tensor]:
-        everything = torch.cat(list(normalised.values()), 1)
-        count = int(self.protect * everything.shape[1])
-        if not count:
-            return {path: torch.zeros(by_task.shape[1], dtype=torch.bool) for path, by_task in normalised.items()}
-        bars = everything.topk(count, dim=1).values[:, -1:]
-        return {path: (by_task >= bars).any(0) for path, by_task in normalised.items()}
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Per group path: importance float64 ``[tasks, channels]`` and conflict ``[channels]``; ``mean`` over all channels,
-    ``[tasks]``."""
-
-    importance: dict[str, Tensor]
-    conflict: dict[str, Tensor]
-    mean: Tensor
+    def _top(self, by_task: dict[str, Tensor], weights: Tensor) -> dict[str, Tensor]:
+        everything = torch.cat(list(by_task.values()), 1)
+        counts = [min(int(self.protect * weight * everything.shape[1]), everything.shape[1]) for weight in weights]
+        bars = [
+            row.topk(count).values[-1] if count else math.inf for row, count in zip(everything, counts, strict=True)
+        ]
+        limits = torch.tensor(bars, dtype=torch.float64)[:, None]
+        return {path: (part >= limits).any(0) for path, part in by_task.items()}
 
 
-def measure(network: Network, groups: Iterable[ChannelGroup], batches: Iterable[Batch]) -> Measured:
-    """Per-task Taylor importance and gradient conflict of every channel, averaged over ``batches``.
-
-    The network runs in evaluation mode: batch norms use what they learnt.
-    """
-    network.eval()
-    device = next(network.parameters()).device
-    parameters = {name: p for name, p in network.named_parameters() if p.requires_grad}
-    importance: dict[str, Tensor] = {}
-    conflict: dict[str, Tensor] = {}
-    seen = 0
-    for images, targets in batches:
-        seen += 1
-        gradients = _task_gradients(network, parameters, images.to(device), targets.to(device))
-        pairs = list(itertools.combinations(gradients, 2))
-        taylor = [{n: g * parameters[n].detach() for n, g in by_name.items()} for by_name in gradients]
-        squares = [{n: g.square() for n, g in by_name.items()} for by_name in gradients]
-        products = [{n: a[n] * b[n] for n in a.keys() & b.keys()} for a, b in pairs]
-        for group in groups:
-            by_task = torch.stack([channel_sums(group, values).abs() for values in taylor])
-            norms = [channel_sums(group, values).sqrt() for values in squares]
-            clashes = [
-                (-channel_sums(group, product) / (a * b).clamp(min=1e-30)).clamp(0, 1)
-                for product, (a, b) in zip(products, itertools.combinations(norms, 2), strict=True)
-            ]
-            clash = torch.stack(clashes).mean(0) if clashes else torch.zeros(group.channels, dtype=torch.float64)
-            importance[group.path] = importance.get(group.path, 0) + by_task
-            conflict[group.path] = conflict.get(group.path, 0) + clash
-    if not seen:
-        raise InputError("importance: no calibration frames")
-    if not importance:
-        raise InputError(f"{network.name}: its region holds no layer whose channels may be removed")
-    importance = {path: total / seen for path, total in importance.items()}
-    mean = torch.cat(list(importance.values()), 1).mean(1).clamp(min=1e-30)
-    return Measured(importance, {path: total / seen for path, total in conflict.items()}, mean)
+def _product(tci: Tensor, conflict: Tensor, weight: float) -> Tensor:
+    return tci * (1 - weight * conflict)
 
 
-def _task_gradients(
-    network: Network, parameters: Mapping[str, Tensor], images: Tensor, targets
-) -> list[dict[str, Tensor]]:
-    """One dictionary a task: gradients by parameter name, absent where the task does not reach."""
-    losses = list(network.losses(network(network.normalise(images)), targets).values())
-    gradients = []
-    for number, loss in enumerate(losses):
-        found = torch.autograd.grad(
-            loss, list(parameters.values()), retain_graph=number + 1 < len(losses), allow_unused=True
-        )
-        gradients.append({name: g for name, g in zip(parameters, found, strict=True) if g is not None})
-    return gradients
+def _rank(tci: Tensor, conflict: Tensor, weight: float) -> Tensor:
+    return _ranks(tci) - weight * _ranks(conflict)
+
+
+def _ranks(values: Tensor) -> Tensor:
+    """Share of the values that are smaller."""
+    return torch.searchsorted(values.sort().values, values).double() / len(values)
+
+
+def _tie(tci: Tensor, conflict: Tensor, weight: float) -> Tensor:
+    """A conflict of at most 1 never reaches the next lower step, of which four double the score."""
+    return torch.exp2(((4 * tci.log2()).floor() - weight * conflict) / 4)
+
+
+_PENALTIES = {"product": _product, "rank": _rank, "tie": _tie}
+
+
+def _by_row(by_task: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
+    tasks = len(next(iter(by_task.values())))
+    return [{path: part[row] for path, part in by_task.items()} for row in range(tasks)]
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,37 @@
-# JetPack 6.2 (L4T r36.4, Python 3.10). Build from the repository's root:
-#   docker build -f docker/jetpack6.Dockerfile -t panoedge .
+# A board with JetPack 6.2: L4T r36.4, Python 3.10, CUDA 12.6, TensorRT 10.3. On the board, from the repository's root:
+#   docker build -f docker/jetpack6.Dockerfile -t panoedge:jetpack6 .
 FROM nvcr.io/nvidia/l4t-jetpack:r36.4.0
 
+# pycuda is compiled here, as there is no wheel of it.
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends python3-pip python3-venv \
+    && apt-get install -y --no-install-recommends g++ python3-dev python3-venv \
     && rm -rf /var/lib/apt/lists/*
 
-# A virtual environment leaves the system's packages as they are.
-RUN python3 -m venv /opt/panoedge
-ENV PATH=/opt/panoedge/bin:$PATH
+# TensorRT is the base image's; a virtual environment sees it and leaves the system's packages as they are.
+RUN python3 -m venv --system-site-packages /opt/panoedge
+ENV PATH=/opt/panoedge/bin:/usr/local/cuda/bin:$PATH
+RUN python -c "from importlib.util import find_spec; assert find_spec('tensorrt'), 'the base image has no TensorRT'"
 
+# What pyproject.toml asks for comes before the sources, which change more often.
 WORKDIR /src
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE docker/jetpack6.constraints.txt ./
+RUN pip install --no-cache-dir --constraint jetpack6.constraints.txt .
+RUN pip install --no-cache-dir --constraint jetpack6.constraints.txt ".[jetson]"
 COPY perception perception
+COPY export export
 COPY runtime runtime
-RUN pip install --no-cache-dir . onnxruntime
+COPY panoedge panoedge
+COPY compress compress
+RUN pip install --no-cache-dir --no-deps --force-reinstall .
+COPY docker/healthy.py ./
 
+# Devices of the GPU belong to video and render; 1000 is the user that a board is set up with, and owns /data there.
+RUN groupadd --force --system render \
+    && useradd --no-log-init --create-home --non-unique --uid 1000 --groups video,render panoedge \
+    && install --directory --owner panoedge /data
+USER panoedge
 WORKDIR /data
-ENTRYPOINT ["python", "-m", "runtime"]
+VOLUME /data
+
+HEALTHCHECK --interval=5m --timeout=1m CMD ["python", "/src/healthy.py"]
+CMD ["python", "-m", "runtime", "bench", "student.engine", "--min-fps", "32", "--json", "report.json"]

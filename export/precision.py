@@ -4,7 +4,7 @@ Networks built strongly typed compute in the types that the file names, and only
 by rule and in :mod:`export.calibration` by measuring.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -102,46 +102,63 @@ def _by_rule(graph: ir.Graph) -> Iterator[tuple[ir.Node, str]]:
             yield node, _RULES[node.op_type]
         if node.op_type == "DequantizeLinear":
             yield from ((user, _RULES[node.op_type]) for user, _ in node.outputs[0].uses())
-    for node in _behind_products(graph, [value for value in graph.outputs if value.dtype == DataType.FLOAT]):
-        yield node, "decoding of boxes"
-    for node in _behind_products(graph, [node.inputs[1] for node in graph if node.op_type == "GridSample"]):
-        yield node, "positions to sample at"
+    sampled = [value for node in graph if node.op_type == "GridSample" and (value := node.inputs[1]) is not None]
+    yield from ((node, "positions to sample at") for node in behind_products(sampled)[0])
+    boxes = [value for value in graph.outputs if value.dtype == DataType.FLOAT]
+    yield from ((node, "decoding of boxes") for node in behind_products(boxes)[0])
 
 
-def _behind_products(graph: ir.Graph, values: Collection[ir.Value | None]) -> Iterator[ir.Node]:
-    """What lies between the last convolutions or matrix products and ``values``."""
-    found: set[ir.Node] = set()
-    ahead = [value.producer() for value in values if value is not None]
+def behind_products(values: Iterable[ir.Value]) -> tuple[set[ir.Node], set[ir.Node]]:
+    """What lies between the last convolutions or matrix products and ``values``, and these products."""
+    between: set[ir.Node] = set()
+    products: set[ir.Node] = set()
+    ahead = [value.producer() for value in values]
     while ahead:
         node = ahead.pop()
-        if node is not None and node.op_type not in _PRODUCTS and node not in found:
-            found.add(node)
+        if node is None or node in between:
+            continue
+        if node.op_type in _PRODUCTS:
+            products.add(node)
+        else:
+            between.add(node)
             ahead.extend(value.producer() for value in node.inputs if value is not None)
-    return (node for node in graph if node in found)
+    return between, products
 
 
 def _spare_casts(graph: ir.Graph, wide: dict[ir.Node, str]) -> None:
-    """Widen what would need more casts as FP16 than as FP32; products stay, for they gain most from FP16."""
-    changed = True
-    while changed:
-        changed = False
-        for node in graph:
-            if node in wide or node.op_type in _PRODUCTS:
-                continue
-            touched = [value for value in {*node.inputs, *node.outputs} if value is not None and _is_activation(value)]
-            narrow = sum(_is_cast(value, wide) for value in touched)
-            wide[node] = "spares casts"
-            if sum(_is_cast(value, wide) for value in touched) < narrow:
-                changed = True
-            else:
-                del wide[node]
+    """Widen what would need more casts as FP16 than as FP32: whole regions between products, then node by node.
+
+    Products stay, for they gain most from FP16.
+    """
+    narrow = [node for node in graph if node not in wide and node.op_type not in _PRODUCTS]
+    for group in (*_regions(narrow), *({node} for node in narrow)):
+        touched = {value for node in group for value in (*node.inputs, *node.outputs) if _is_activation(value)}
+        wider = wide.keys() | group
+        if sum(_is_cast(value, wider) for value in touched) < sum(_is_cast(value, wide.keys()) for value in touched):
+            wide.update(dict.fromkeys(group - wide.keys(), "spares casts"))
 
 
-def _is_activation(value: ir.Value) -> bool:
-    return value.dtype in _FLOATS and value.producer() is not None
+def _regions(nodes: Iterable[ir.Node]) -> Iterator[set[ir.Node]]:
+    """The parts of a graph that ``nodes`` fall into when there is nothing else."""
+    left = set(nodes)
+    while left:
+        region: set[ir.Node] = set()
+        ahead = [left.pop()]
+        while ahead:
+            node = ahead.pop()
+            region.add(node)
+            makers = {value.producer() for value in node.inputs if _is_activation(value)}
+            users = {user for value in node.outputs for user, _ in value.uses() if _is_activation(value)}
+            ahead.extend((makers | users) & left)
+            left -= makers | users
+        yield region
 
 
-def _is_cast(value: ir.Value, wide: Collection[ir.Node]) -> bool:
+def _is_activation(value: ir.Value | None) -> bool:
+    return value is not None and value.dtype in _FLOATS and value.producer() is not None
+
+
+def _is_cast(value: ir.Value, wide: Set[ir.Node]) -> bool:
     """Whether some user of ``value`` needs the other type."""
     return any((user in wide) != (value.producer() in wide) for user, _ in value.uses())
 

@@ -34,11 +34,11 @@ def open_session(path: Path) -> Session:
     """Open a file that :mod:`export.onnx_writer` wrote.
 
     Most CPUs have no FP16 arithmetic, and ONNX Runtime then computes in FP32 and skips the roundings in between: a
-    network that overflows on a board looks sound. So every value of an FP16 file is made to be stored here.
+    network that overflows on a board looks sound. So every FP16 value of a file is made to be stored here.
     """
     session = _open(str(path))
     deployed = Deployed.from_json(json.loads(session.get_modelmeta().custom_metadata_map[ONNX_METADATA_KEY]))
-    if deployed.precision == "fp16":
+    if deployed.precision != "fp32":
         session = _open(_with_stored_values(ir.load(path)), onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL)
 
     tasks = deployed.spec.tasks

@@ -55,16 +55,16 @@ def paced(
     clock: Clock = perf_counter,
     wait: Callable[[float], None] = sleep,
 ) -> Iterator[Frame]:
-    """Let ``frames`` come ``rate`` times a second, for so many ``seconds``; late ones are not caught up with."""
-    start = due = clock()
+    """Let ``frames`` come ``rate`` times a second, for so many ``seconds``; what was too late is left out."""
+    start, number = clock(), 0
     for frame in frames:
-        if (early := due - clock()) > 0:
+        if (early := start + number / rate - clock()) > 0:
             wait(early)
         came = clock()
         if came - start >= seconds:
             return
         yield replace(frame, came=came)
-        due = max(due, came - 1 / rate) + 1 / rate
+        number = max(number, int((came - start) * rate)) + 1
 
 
 def summarise_paced(came: np.ndarray, out: np.ndarray, dropped: np.ndarray, rate: float) -> dict[str, Any] | None:

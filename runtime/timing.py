@@ -102,7 +102,7 @@ def measure(meters: Sequence[Meter], effort: Effort, clock: Clock = perf_counter
     try:
         for meter, course in turns:
             with meter() as lap:
-                course.steady = _warm_up(lap, effort.warm_up, clock)
+                course.steady = _warm_up(lap, effort, clock)
         for _ in range(effort.slices):
             for meter, course in turns:
                 with meter() as lap:
@@ -176,13 +176,14 @@ def _jitter(course: Course) -> float:
     return sum(steps) / len(steps) if steps else 0.0
 
 
-def _warm_up(lap: Callable[[], Lap], limit: float, clock: Clock) -> bool:
+def _warm_up(lap: Callable[[], Lap], effort: Effort, clock: Clock) -> bool:
     """Run until two windows in a row have the same median; caches fill and clocks rise meanwhile."""
     start = clock()
+    window = min(_WINDOW_SECONDS, effort.seconds)
     previous = None
-    while clock() - start < limit:
+    while clock() - start < effort.warm_up:
         laps: list[Lap] = []
-        _collect(lap, laps, _WINDOW_SECONDS, _WINDOW_LAPS, clock)
+        _collect(lap, laps, window, _WINDOW_LAPS, clock)
         current = median(one.total for one in laps)
         if previous is not None and abs(current - previous) <= _STEADY * previous:
             return True

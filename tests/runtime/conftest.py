@@ -38,6 +38,8 @@ def export_onnx():
             helper.make_node("Cast", ["bright"], ["drivable"], to=kinds.UINT8),
             helper.make_node("Cast", ["dark"], [lane], to=kinds.UINT8),
         ]
+        for node in nodes:
+            node.name = node.output[0]
         value = helper.make_tensor_value_info
         graph = helper.make_graph(
             nodes,
@@ -91,6 +93,13 @@ def dataset(tmp_path) -> Path:
         labels.parent.mkdir(parents=True, exist_ok=True)
         labels.write_text(json.dumps({"name": f"frame{index}", "frames": [{"timestamp": 0, "objects": vehicles}]}))
     return root
+
+
+@pytest.fixture(scope="session")
+def larger_network(export_onnx, tmp_path_factory) -> Path:
+    """Another of twice the size."""
+    size = (2 * SIZE[0], 2 * SIZE[1])
+    return export_onnx(tmp_path_factory.mktemp("network") / "larger.onnx", info=deployed(size), size=size)
 
 
 @pytest.fixture

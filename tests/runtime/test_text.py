@@ -1,4 +1,13 @@
-from runtime.text import facts_text, metrics_text, model_facts, speed_text
+from runtime.text import (
+    drop_text,
+    facts_text,
+    gates_text,
+    metrics_text,
+    model_facts,
+    profile_text,
+    run_text,
+    speed_text,
+)
 
 
 def test_facts_are_aligned():
@@ -21,19 +30,64 @@ def test_metrics_in_percent():
     assert values.split() == ["yolop", "50.0", "25.1", "90.0", "30.0", "100.0"]
 
 
-def test_stages_that_were_not_measured_are_not_shown():
+def timed(name="student", **changes):
     times = dict.fromkeys(("mean", "p50", "p90", "p95", "p99", "max"), 10.0)
-    record = {"fps": 100.0, "ms": times, "count": 7, "includes": "all of it"}
-    speed = {"frame": {**record, "split": {"read": None, "copy_in": 0.5, "compute": 9.0}}, "stream": record}
-    text = speed_text(speed)
+    record = {"fps": 100.0, "ms": times, "jitter": 0.25, "count": 7, "includes": "all of it"}
+    frame = {**record, "split": {"read": None, "copy_in": 0.5, "compute": 9.0}, **changes}
+    return {"name": name, "speed": {"network": None, "frame": frame, "stream": record}}
+
+
+def test_what_was_not_measured_is_not_shown():
+    text = speed_text([timed()])
     assert "frame split, median ms: copy in 0.50, compute 9.00\n" in text
     assert "read" not in text
+    assert "network" not in text
     assert "stream: all of it" in text
     assert [line.split()[:2] for line in text.splitlines()[:3]] == [
         ["FPS", "mean"],
         ["frame", "100.0"],
         ["stream", "100.0"],
     ]
+
+
+def test_networks_stand_below_each_other():
+    text = speed_text([timed("teacher"), timed(ratio={"median": 1.25, "min": 1.2, "max": 1.3})])
+    rows = [line.split() for line in text.splitlines()[1:5]]
+    assert [row[:2] for row in rows] == [
+        [rate, name] for rate in ("frame", "stream") for name in ("teacher", "student")
+    ]
+    assert rows[1][-4:] == ["1.250", "(1.20", "to", "1.30)"]
+    assert "frame split of teacher, median" in text
+
+
+def test_drops_are_differences():
+    title, names, values = drop_text({"reference": "r.json", "points": {"recall": 1.23, "lane_IoU": -0.5}}).splitlines()
+    assert "r.json" in title
+    assert names.split() == ["recall", "lane", "IoU"]
+    assert values.split() == ["difference", "-1.2", "+0.5"]
+
+
+def test_rooms_by_cost():
+    record = {"name": "student", "profile": {"rooms": {"shared": 1.0, "lane": 3.0}}}
+    assert [line.split() for line in profile_text(record).splitlines()[2:]] == [
+        ["lane", "3.00", "75", "%"],
+        ["shared", "1.00", "25", "%"],
+    ]
+
+
+def test_a_run_says_why_it_cannot_be_trusted():
+    sampler = {"certified": False, "faults": [{"fault": "clocks float", "cure": "sudo jetson_clocks"}]}
+    text = run_text({"sampler": sampler, "host_memory": 250_000_000, "lost": "camera 0: gone"})
+    assert text.splitlines() == [
+        "host memory: 250 MB at most",
+        "ended early: camera 0: gone",
+        "not certified: clocks float; try: sudo jetson_clocks",
+    ]
+
+
+def test_gates():
+    gate = {"gate": "min-fps", "of": "stream", "unit": "FPS", "limit": 32.0, "value": None, "passed": False}
+    assert gates_text([gate]).splitlines()[1].split() == ["min-fps", "stream", "32", "FPS", "not", "measured", "failed"]
 
 
 def test_model_facts():

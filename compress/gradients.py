@@ -1,0 +1,184 @@
+"""What the gradients of each task's loss say of every channel: its importance to the task, and where tasks disagree."""
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from compress.data import Batch
+from compress.groups import ChannelGroup, channel_sums
+from perception.errors import InputError
+from perception.networks.base import Network, Targets
+
+# By name of a parameter, or by path of a layer for what the layer writes; absent where the task does not reach.
+Gradients = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Averages over calibration batches, by group path where they are of channels, float64.
+
+    Attributes:
+        tasks: in the order of the rows below.
+        importance: ``[tasks, channels]``.
+        by_pair: conflict of each pair of tasks, in the order of ``itertools.combinations``, ``[pairs, channels]``.
+        conflict: of all pairs together, ``[channels]``.
+        mean: importance over all channels of all groups, ``[tasks]``.
+    """
+
+    tasks: tuple[str, ...]
+    importance: dict[str, Tensor]
+    by_pair: dict[str, Tensor]
+    conflict: dict[str, Tensor]
+    mean: Tensor
+
+
+def measure(
+    network: Network, groups: Iterable[ChannelGroup], batches: Iterable[Batch], source: str = "weights"
+) -> Measured:
+    """Per-task Taylor importance and gradient conflict of every channel, averaged over ``batches``.
+
+    Importance is mean_b |sum(w_c * g_t,c)|. Conflict of two tasks is max(0, -cos) of, by ``source``:
+
+    - ``weights``: the gradients on the channel's weights, averaged over batches; pairs are averaged;
+    - ``worst``: the same, but of the pair that disagrees most;
+    - ``activations``: the gradients on what the layers write into the channel, at every position of every image;
+    - ``signed``: the sums of w_c * g_t,c, one a batch, as vectors over batches: does removing the channel change both
+      losses in the same direction?
+
+    The network runs in evaluation mode: batch norms use what they learnt.
+
+    Raises:
+        InputError: without a batch, or without a group.
+    """
+    network.eval()
+    weights = ranked_weights(network, groups)
+    if not weights:
+        raise InputError(f"{network.name}: its region holds no layer whose channels may be removed")
+    signed: dict[str, list[Tensor]] = {group.path: [] for group in groups}
+    clashes: dict[str, list[Tensor]] = {group.path: [] for group in groups}
+    tasks: tuple[str, ...] = ()
+    with written(network, groups if source == "activations" else ()) as activations:
+        for images, targets in batches:
+            by_task = task_gradients(network, weights, images, targets, activations)
+            tasks = tuple(by_task)
+            for group in groups:
+                gradients = list(by_task.values())
+                taylor = [channel_sums(group, _products(group, weights, gradient)) for gradient in gradients]
+                signed[group.path].append(torch.stack(taylor))
+                if source != "signed":
+                    dot = _dot_of_activations if source == "activations" else _dot_of_weights
+                    clashes[group.path].append(_oppositions(gradients, partial(dot, group)))
+    if not tasks:
+        raise InputError("importance: no calibration frames")
+    importance = {path: torch.stack(sums).abs().mean(0) for path, sums in signed.items()}
+    if source == "signed":
+        over_batches = {path: torch.stack(sums) for path, sums in signed.items()}
+        by_pair = {path: _oppositions(sums.unbind(1), _dot_of_sums) for path, sums in over_batches.items()}
+    else:
+        by_pair = {path: torch.stack(of_batches).mean(0) for path, of_batches in clashes.items()}
+    join = _largest if source == "worst" else _average
+    mean = torch.cat(list(importance.values()), 1).mean(1).clamp(min=1e-30)
+    return Measured(tasks, importance, by_pair, {path: join(pairs) for path, pairs in by_pair.items()}, mean)
+
+
+def ranked_weights(network: Network, groups: Iterable[ChannelGroup]) -> dict[str, Tensor]:
+    """The parameters that the channels of ``groups`` run through, by name; no other needs a gradient."""
+    layers = {slot.path for group in groups for slot in group.slots}
+    return {
+        name: parameter
+        for name, parameter in network.named_parameters()
+        if parameter.requires_grad and name.rpartition(".")[0] in layers
+    }
+
+
+def task_gradients(
+    network: Network,
+    weights: Mapping[str, Tensor],
+    images: Tensor,
+    targets: Targets,
+    activations: Mapping[str, Tensor] | None = None,
+) -> dict[str, Gradients]:
+    """Gradients of each task's loss by task: one forward pass, one backward pass a task.
+
+    Args:
+        network: on any device.
+        weights: its parameters by name.
+        images: uint8 ``[N, H, W, 3]``.
+        targets: their labels.
+        activations: filled during the forward pass, see :func:`written`; gradients on them are asked for too.
+    """
+    device = next(network.parameters()).device
+    losses = network.losses(network(network.normalise(images.to(device))), targets.to(device))
+    wanted = {**weights, **(activations or {})}
+    by_task: dict[str, Gradients] = {}
+    for number, (task, loss) in enumerate(losses.items(), 1):
+        found = torch.autograd.grad(loss, list(wanted.values()), retain_graph=number < len(losses), allow_unused=True)
+        by_task[task] = {name: g for name, g in zip(wanted, found, strict=True) if g is not None}
+    return by_task
+
+
+@contextmanager
+def written(network: Network, groups: Iterable[ChannelGroup]) -> Iterator[dict[str, Tensor]]:
+    """What layers write into the channels of ``groups`` in the latest forward pass, by path of the layer."""
+    outputs: dict[str, Tensor] = {}
+    paths = {slot.path for group in groups for slot in group.slots if slot.side == "out"}
+
+    def keep(path: str) -> Callable[..., None]:
+        return lambda layer, inputs, output: outputs.update({path: output})
+
+    hooks = [network.get_submodule(path).register_forward_hook(keep(path)) for path in paths]
+    try:
+        yield outputs
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _oppositions(vectors: Iterable[Any], dot: Callable[[Any, Any], Tensor]) -> Tensor:
+    """max(0, -cos) of every pair of ``vectors`` as ``[pairs, channels]``; ``dot`` multiplies two, by channel."""
+    normed = [(vector, dot(vector, vector).sqrt()) for vector in vectors]
+    pairs = [
+        (-dot(a, b) / (norm * other).clamp(min=1e-30)).clamp(0, 1)
+        for (a, norm), (b, other) in itertools.combinations(normed, 2)
+    ]
+    return torch.stack(pairs) if pairs else normed[0][1].new_zeros(0, len(normed[0][1]))
+
+
+def _dot_of_weights(group: ChannelGroup, first: Gradients, second: Gradients) -> Tensor:
+    return channel_sums(group, _products(group, first, second))
+
+
+def _dot_of_sums(first: Tensor, second: Tensor) -> Tensor:
+    """Of ``[batches, channels]``."""
+    return (first * second).sum(0)
+
+
+def _products(group: ChannelGroup, first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> Gradients:
+    """Of one group only, so that no more than its own weights are copied at a time."""
+    names = {f"{slot.path}.{name}" for slot in group.slots for name in ("weight", "bias")}
+    return {name: first[name].detach() * second[name] for name in names & first.keys() & second.keys()}
+
+
+def _dot_of_activations(group: ChannelGroup, first: Gradients, second: Gradients) -> Tensor:
+    total = torch.zeros(group.channels, dtype=torch.float64)
+    for slot in group.slots:
+        if slot.side == "out" and slot.path in first and slot.path in second:
+            product = first[slot.path] * second[slot.path]
+            channels = 1 if product.ndim == 4 else product.ndim - 1
+            sums = product.transpose(0, channels).flatten(1).sum(1).double().cpu()
+            total.index_add_(0, slot.root, sums[slot.index])
+    return total
+
+
+def _average(pairs: Tensor) -> Tensor:
+    return pairs.sum(0) / max(1, len(pairs))
+
+
+def _largest(pairs: Tensor) -> Tensor:
+    return pairs.amax(0) if len(pairs) else _average(pairs)
