@@ -1,7 +1,9 @@
-"""RMT-PPAD at the size it was published in: pruned, rebuilt from its file, fused, exported and run.
+"""RMT-PPAD at the size it was published in: imported, pruned, rebuilt from its file, fused, exported and run.
 
 The picture is small, which changes no weight.
 """
+
+import copy
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from compress.groups import ChannelGroups
 from compress.importance import importance
 from compress.plan import plan
 from export.onnx_writer import export_onnx
+from panoedge.import_command import import_checkpoint
 from perception import checkpoint
 from perception.cost import cost
 from perception.networks.rmt_ppad import RMTPPAD
@@ -22,10 +25,24 @@ SHARE = 0.673
 
 
 @pytest.fixture(scope="module")
-def pruned():
-    """To the share of parameters that the paper keeps."""
+def teacher():
     torch.manual_seed(0)
-    network = RMTPPAD(size=SIZE).eval()
+    return RMTPPAD(size=SIZE).eval()
+
+
+@pytest.fixture(scope="module")
+def imported(teacher, tmp_path_factory):
+    """What comes out of a training file as the authors' trainer leaves one: a pickled module in half precision."""
+    folder = tmp_path_factory.mktemp("import")
+    torch.save({"epoch": 249, "model": None, "ema": copy.deepcopy(teacher).half()}, folder / "best.pt")
+    import_checkpoint(RMTPPAD.name, folder / "best.pt", folder / "teacher.safetensors", {"size": SIZE})
+    return checkpoint.load(folder / "teacher.safetensors").network
+
+
+@pytest.fixture(scope="module")
+def pruned(imported):
+    """To the share of parameters that the paper keeps."""
+    network = copy.deepcopy(imported)
     groups = ChannelGroups(network)
     model = CostModel(network, groups)
     target = SHARE * model.cost("params", {})
@@ -44,6 +61,12 @@ def written(pruned, tmp_path_factory):
 def answer(network):
     raw = network(torch.rand(1, 3, *SIZE, generator=torch.Generator().manual_seed(0)))
     return [*raw["detection"].memory, raw["drivable"], raw["lane"], *raw["detection"][:2]]
+
+
+def test_import_keeps_every_tensor(teacher, imported):
+    own, theirs = teacher.state_dict(), imported.state_dict()
+    assert len(theirs) == 1229 and own.keys() == theirs.keys()
+    assert all(torch.equal(value.half(), theirs[key].half()) for key, value in own.items())
 
 
 def test_budget_is_that_of_the_fused_network(pruned):

@@ -1,6 +1,9 @@
 """Contrastive denoising: extra queries that are true boxes moved a little, to be put right, or moved too far, to be
 refused (Zhang et al., "DINO", 2022). They teach the decoder without waiting for the matching to settle.
 
+They go through the decoder in a pass of their own, so that the queries that find vehicles cannot see them; in DINO
+they may look at those in turn, here they see their own group alone.
+
 The published label noise tells some queries a class drawn anew. There is one class here, so it would change nothing.
 """
 
