@@ -7,10 +7,10 @@ BIN := .venv/bin
 STAMP := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test quality format clean
+.PHONY: help install demo test quality format docker-check clean
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(STAMP)  ## make .venv and install everything into it; PYTHON=python3.12 picks another Python
 
@@ -36,6 +36,9 @@ quality: install  ## look for faults of style and types
 format: install  ## bring all files into the common style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docker-check: install  ## check the images for the Jetson without Docker; as root, a few minutes, on x86
+	$(BIN)/python docker/check
 
 clean:  ## remove .venv and what the tools left; runs/ stays
 	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache

@@ -36,7 +36,7 @@ def main() -> None:
         outputs = Outputs(*street(candidates, size=spec.size), masks, masks)
 
         def resize(placed=placed, plain=plain) -> None:
-            cv2.resize(picture, placed.inner[::-1], dst=plain, interpolation=cv2.INTER_LINEAR)
+            cv2.resize(picture, placed.inner[::-1], dst=plain, interpolation=placed.interpolation)
 
         def pre(spec=spec, buffer=buffer) -> None:
             fit(picture.shape[:2], spec.size, spec.resize).image(picture, buffer)

@@ -3,12 +3,13 @@
 Every function draws from the generator it is given, so a sample depends on nothing but its seed.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from perception.geometry import PAD_COLOUR
+from perception.tasks import TASKS
 
 
 @dataclass(frozen=True)
@@ -40,18 +41,19 @@ class Augmentation:
 @dataclass(frozen=True)
 class Frame:
     """A sample at network-input size: image uint8 ``[h, w, 3]``, boxes float32 ``[N, 4]`` x1, y1, x2, y2 in input
-    pixels, masks uint8 ``[h, w]`` of 0 and 1."""
+    pixels, masks uint8 ``[h, w]`` of 0 and 1; the tasks that are labelled, what belongs to others is empty."""
 
     image: np.ndarray
     boxes: np.ndarray
     drivable: np.ndarray
     lane: np.ndarray
+    tasks: tuple[str, ...] = TASKS
 
 
 def augment(frame: Frame, settings: Augmentation, rng: np.random.Generator) -> Frame:
     """A changed copy of ``frame``."""
     moved = move(frame, draw_matrix(frame.image.shape[:2], settings, rng), settings.keep)
-    return Frame(recolour(moved.image, settings, rng), moved.boxes, moved.drivable, moved.lane)
+    return replace(moved, image=recolour(moved.image, settings, rng))
 
 
 def draw_matrix(size: tuple[int, int], settings: Augmentation, rng: np.random.Generator) -> np.ndarray:
@@ -76,7 +78,7 @@ def move(frame: Frame, matrix: np.ndarray, keep: float) -> Frame:
     drivable, lane = (
         cv2.warpAffine(mask, centred, size, flags=cv2.INTER_NEAREST) for mask in (frame.drivable, frame.lane)
     )
-    return Frame(image, _move_boxes(frame.boxes, matrix, size, keep), drivable, lane)
+    return Frame(image, _move_boxes(frame.boxes, matrix, size, keep), drivable, lane, frame.tasks)
 
 
 def _move_boxes(boxes: np.ndarray, matrix: np.ndarray, size: tuple[int, int], keep: float) -> np.ndarray:

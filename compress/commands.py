@@ -1,9 +1,12 @@
 """Command-line arguments of this room's stages, shared by ``panoedge`` and ``python -m compress``."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
-from compress.names import IMPORTANCES
+from compress.names import CONFLICT_SOURCES, IMPORTANCES, PENALTIES
+from perception.data import ON_BAD
+from perception.errors import InputError
 from perception.geometry import parse_size
 
 
@@ -43,6 +46,9 @@ def add_training_arguments(parser: argparse.ArgumentParser, epochs: int, lr: flo
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16", "fp16"), default="auto", help="of convolutions")
     parser.add_argument("--workers", type=int, default=0, help="processes that read and augment; 0: none of their own")
     parser.add_argument("--cache", action="store_true", help="keep the frames in memory at input size")
+    parser.add_argument(
+        "--on-bad-data", choices=ON_BAD, default=ON_BAD[0], help="what to do about frames that cannot be used"
+    )
     parser.add_argument("--resume", action="store_true", help="continue an interrupted run of the same command")
 
 
@@ -61,6 +67,7 @@ def training_settings(arguments: argparse.Namespace):
         precision=arguments.precision,
         workers=arguments.workers,
         cache=arguments.cache,
+        on_bad=arguments.on_bad_data,
     )
 
 
@@ -92,7 +99,17 @@ def add_pruning_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--importance", choices=IMPORTANCES, default="safe", help="what ranks the channels")
     parser.add_argument("--conflict", type=float, default=0.5, help="safe: weight of the gradient-conflict penalty")
     parser.add_argument("--combine", choices=("max", "sum"), default="max", help="safe: how tasks join")
-    parser.add_argument("--protect", type=float, default=0.1, help="safe: share of channels a task puts out of reach")
+    parser.add_argument(
+        "--conflict-source", choices=CONFLICT_SOURCES, default="weights", help="safe: what conflict is measured on"
+    )
+    parser.add_argument("--penalty", choices=PENALTIES, default="product", help="safe: how conflict enters the score")
+    parser.add_argument(
+        "--protect",
+        nargs="+",
+        default=["0.1"],
+        metavar="SHARE|TASK=FACTOR",
+        help="safe: share of channels each task puts out of reach; lane=2: the task counts twice",
+    )
     parser.add_argument("--calibration", type=int, default=128, metavar="N", help="images each measurement looks at")
     parser.add_argument("--round-to", type=int, default=8, help="widths stay multiples of this")
     parser.add_argument("--region", help="part of the network that may shrink; the network's first where absent")
@@ -103,6 +120,7 @@ def pruning_settings(arguments: argparse.Namespace, rounds: int):
     from compress.plan import Budget
     from compress.prune import PruneSettings
 
+    protect, weights = parse_protection(arguments.protect)
     return PruneSettings(
         Budget.parse(arguments.budget),
         importance=arguments.importance,
@@ -111,11 +129,34 @@ def pruning_settings(arguments: argparse.Namespace, rounds: int):
         round_to=arguments.round_to,
         conflict=arguments.conflict,
         combine=arguments.combine,
-        protect=arguments.protect,
+        protect=protect,
+        source=arguments.conflict_source,
+        penalty=arguments.penalty,
+        weights=weights,
         region=arguments.region,
         device=arguments.device,
         seed=arguments.seed,
     )
+
+
+def parse_protection(texts: Sequence[str]) -> tuple[float, dict[str, float]]:
+    """``0.2 lane=2`` in any order to the share, 0.1 where none is given, and the factors by task.
+
+    Raises:
+        InputError: for anything else.
+    """
+    share, factors = 0.1, {}
+    for text in texts:
+        task, equals, number = text.rpartition("=")
+        try:
+            value = float(number)
+        except ValueError:
+            raise InputError(f"protect {text!r}: expected a share such as 0.1, or TASK=FACTOR such as lane=2") from None
+        if equals:
+            factors[task] = value
+        else:
+            share = value
+    return share, factors
 
 
 def register_distill(subparsers: argparse._SubParsersAction) -> None:
@@ -176,6 +217,10 @@ def _prune(arguments: argparse.Namespace) -> None:
     record = prune_checkpoint(arguments.model, sources, pruning_settings(arguments, arguments.rounds), arguments.out)
     for kind, share in record["kept"].items():
         print(f"{kind}: {record['before'][kind]:,.0f} -> {record['after'][kind]:,.0f} ({100 * share:.1f} %)")
+    for number, shares in enumerate(record["given_up"], 1):
+        if shares:
+            parts = ", ".join(f"{task} {100 * share:.2f} %" for task, share in shares.items())
+            print(f"importance given up in round {number}: {parts}")
 
 
 def _distill(arguments: argparse.Namespace) -> None:

@@ -1,6 +1,7 @@
 """Labelled frames as batches of tensors: several data sets mixed, prepared at input size, augmented, shuffled."""
 
 import itertools
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +12,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from compress.augment import Augmentation, Frame, augment
-from perception.data import open_dataset
-from perception.errors import InputError
+from perception.command import say
+from perception.data import OnBad, open_dataset
+from perception.errors import InputError, require
 from perception.geometry import fit
 from perception.networks.base import Targets
 from perception.progress import track
 from perception.spec import InputSpec
+from perception.tasks import TASKS
 
 Batch = tuple[Tensor, Targets]
 
@@ -42,8 +45,19 @@ class Source:
 class Frames(Dataset):
     """Samples of one split of several data sets at network-input size.
 
-    Items are addressed by ``(seed, index)``; the seed decides the augmentation, so an epoch can be replayed. With
-    ``cache`` every frame is read once and kept as bytes at input size (5 bytes a pixel).
+    Items are addressed by ``(seed, index)``; the seed decides the augmentation, so an epoch can be replayed.
+
+    Args:
+        sources: the data sets.
+        split: such as ``train``.
+        spec: of the network.
+        augmentation: none when absent.
+        cache: read every frame once and keep it as bytes at input size (5 bytes a pixel).
+        partial: whether a data set may lack labels for some of the network's tasks.
+        on_bad: ``skip`` puts the next frame of the same data set in the place of one that cannot be read.
+
+    Raises:
+        InputError: a data set cannot be used.
     """
 
     def __init__(
@@ -53,8 +67,12 @@ class Frames(Dataset):
         spec: InputSpec,
         augmentation: Augmentation | None = None,
         cache: bool = False,
+        partial: bool = False,
+        on_bad: OnBad = "stop",
     ):
-        self._sets = [open_dataset(source.root, split) for source in sources]
+        self._sets = [open_dataset(source.root, split, () if partial else spec.tasks, on_bad) for source in sources]
+        for data in self._sets:
+            _tell_unlabelled(data.root, spec.tasks, data.tasks)
         self._index = [
             (number, item)
             for number, (source, data) in enumerate(zip(sources, self._sets, strict=True))
@@ -63,6 +81,9 @@ class Frames(Dataset):
         ]
         self._spec = spec
         self._augmentation = augmentation
+        self._on_bad = on_bad
+        # Shared with the processes that read, so that all know what one of them could not.
+        self._unreadable = [torch.zeros(len(data), dtype=torch.bool).share_memory_() for data in self._sets]
         self._cache: dict[tuple[int, int], Frame] = {}
         if cache:
             keys = list(dict.fromkeys(self._index))
@@ -79,58 +100,149 @@ class Frames(Dataset):
             return frame
         return augment(frame, self._augmentation, np.random.default_rng((seed, index)))
 
+    def __getitems__(self, addresses: Sequence[tuple[int, int]]) -> "list[Frame] | InputError":
+        """The frames of a batch, or what is wrong with one: an error raised in another process would arrive here with
+        that process's traceback for a message."""
+        try:
+            return [self[address] for address in addresses]
+        except InputError as error:
+            return error
+
+    def name(self, index: int) -> str:
+        """Data set and frame, for messages."""
+        number, item = self._index[index]
+        return f"{self._sets[number].root.name}/{self._sets[number].names[item]}"
+
+    @property
+    def left_out(self) -> int:
+        """Frames that could not be used so far; see ``on_bad``."""
+        return sum(len(data.left_out) for data in self._sets) + sum(int(bad.sum()) for bad in self._unreadable)
+
+    @property
+    def groups(self) -> list[np.ndarray]:
+        """Indices of the frames, those that are labelled for the same tasks together."""
+        tasks = [self._sets[number].tasks for number, _ in self._index]
+        return [np.flatnonzero([each == kind for each in tasks]) for kind in dict.fromkeys(tasks)]
+
     def _read(self, key: tuple[int, int]) -> Frame:
-        sample = self._sets[key[0]][key[1]]
+        number, first = key
+        data, unreadable = self._sets[number], self._unreadable[number]
+        for item in (np.arange(len(data)) + first) % len(data):
+            if unreadable[item]:
+                continue
+            try:
+                sample = data[item]
+                break
+            except InputError as error:
+                if self._on_bad == "stop":
+                    raise
+                unreadable[item] = True
+                say(f"skipped: {error}")
+        else:
+            raise InputError(f"{data.root}: none of its {len(data)} frames can be read")
         placed = fit(sample.image.shape[:2], self._spec.size, self._spec.resize)
         return Frame(
             placed.image(sample.image),
             placed.boxes(sample.boxes),
             placed.mask(sample.drivable),
             placed.mask(sample.lane),
+            sample.tasks,
         )
 
 
 class Shuffled(Sampler):
-    """Addresses of one epoch in an order that depends on seed and epoch alone."""
+    """Addresses of one epoch, batch by batch, in an order that depends on seed and epoch alone.
 
-    def __init__(self, length: int, seed: int):
-        self._length = length
+    A batch holds frames of one group. The last, incomplete batch of a group is left out unless it is its only one.
+
+    Attributes:
+        epoch: the one that comes next.
+        start: number of its first batches that are passed over.
+    """
+
+    def __init__(self, groups: Sequence[np.ndarray], batch: int, seed: int):
+        self._groups = groups
+        self._batch = batch
         self._seed = seed
         self.epoch = 0
+        self.start = 0
 
     def __len__(self) -> int:
-        return self._length
+        return sum(max(1, len(group) // self._batch) for group in self._groups)
 
-    def __iter__(self) -> Iterator[tuple[int, int]]:
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        seed, batches = self._draw()
+        return iter([[(seed, int(index)) for index in batch] for batch in batches[self.start :]])
+
+    def indices(self, number: int) -> list[int]:
+        """What batch ``number`` of the epoch holds."""
+        return self._draw()[1][number].tolist()
+
+    def _draw(self) -> tuple[int, list[np.ndarray]]:
         rng = np.random.default_rng((self._seed, self.epoch))
         seed = int(rng.integers(1 << 62))
-        return iter([(seed, int(index)) for index in rng.permutation(self._length)])
+        batches = []
+        for group in self._groups:
+            order = rng.permutation(group)
+            whole = max(self._batch, len(order) // self._batch * self._batch)
+            batches += [order[start : start + self._batch] for start in range(0, min(whole, len(order)), self._batch)]
+        if len(self._groups) > 1:
+            batches = [batches[number] for number in rng.permutation(len(batches))]
+        return seed, batches
 
 
-def loader(frames: Frames, batch: int, seed: int, workers: int = 0) -> DataLoader:
-    """Shuffled batches; set ``loader.sampler.epoch`` before each epoch. The last, incomplete batch is left out unless
-    it is the only one."""
-    return DataLoader(
-        frames,
-        batch_size=batch,
-        sampler=Shuffled(len(frames), seed),
-        num_workers=workers,
-        collate_fn=collate,
-        drop_last=len(frames) >= batch,
-        persistent_workers=workers > 0,
-        pin_memory=torch.cuda.is_available(),
+class Loader(DataLoader):
+    """Batches in the order of a :class:`Shuffled`; ``order`` is it."""
+
+    def __init__(self, frames: Frames, order: Shuffled, workers: int):
+        super().__init__(
+            frames,
+            batch_sampler=order,
+            num_workers=workers,
+            collate_fn=collate,
+            worker_init_fn=_ignore_interrupt,
+            persistent_workers=workers > 0,
+            pin_memory=torch.cuda.is_available(),
+        )
+        self.frames = frames
+        self.order = order
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
+        for batch in super().__iter__():
+            if isinstance(batch, InputError):
+                raise batch
+            yield batch
+
+    def names(self, number: int) -> list[str]:
+        """The frames in batch ``number`` of the epoch, for messages."""
+        return [self.frames.name(index) for index in self.order.indices(number)]
+
+
+def loader(frames: Frames, batch: int, seed: int, workers: int = 0) -> Loader:
+    """Shuffled batches; set ``loader.order.epoch`` before each epoch.
+
+    Raises:
+        InputError: a batch would hold one frame only, from which batch norms cannot learn.
+    """
+    groups = frames.groups
+    smallest = min(batch, *map(len, groups))
+    require(
+        smallest > 1, "batch", smallest, "batch norms need 2 images or more; raise --batch, or repeat a DIR as DIR:2"
     )
+    return Loader(frames, Shuffled(groups, batch, seed), workers)
 
 
-def endless(batches: DataLoader) -> Iterator[Batch]:
+def endless(batches: Loader) -> Iterator[Batch]:
     """Batches of epoch after epoch."""
     for epoch in itertools.count():
-        batches.sampler.epoch = epoch  # type: ignore[attr-defined]
+        batches.order.epoch = epoch
         yield from batches
 
 
-def collate(frames: Sequence[Frame]) -> Batch:
-    """Frames to images uint8 ``[N, H, W, 3]`` and :class:`Targets`."""
+def collate(frames: "Sequence[Frame] | InputError") -> "Batch | InputError":
+    """Frames to images uint8 ``[N, H, W, 3]`` and :class:`Targets`; an error stays one."""
+    if isinstance(frames, InputError):
+        return frames
     boxes = [
         np.concatenate((np.full((len(frame.boxes), 1), number, np.float32), frame.boxes), 1)
         for number, frame in enumerate(frames)
@@ -138,4 +250,21 @@ def collate(frames: Sequence[Frame]) -> Batch:
     images, drivable, lane = (
         torch.from_numpy(np.stack([getattr(frame, part) for frame in frames])) for part in ("image", "drivable", "lane")
     )
-    return images, Targets(torch.from_numpy(np.concatenate(boxes)), drivable, lane)
+    return images, Targets(torch.from_numpy(np.concatenate(boxes)), drivable, lane, frames[0].tasks)
+
+
+def labelled(losses: dict[str, Tensor], targets: Targets) -> dict[str, Tensor]:
+    """Those of a network's ``losses`` whose tasks the batch is labelled for."""
+    return {name: value for name, value in losses.items() if name not in TASKS or name in targets.tasks}
+
+
+def _tell_unlabelled(root: Path, wanted: tuple[str, ...], there: tuple[str, ...]) -> None:
+    if not set(wanted) & set(there):
+        raise InputError(f"{root}: labelled for {', '.join(there)}, the network learns {', '.join(wanted)}")
+    if missing := [task for task in wanted if task not in there]:
+        say(f"{root}: has no labels for {', '.join(missing)}; its frames teach {', '.join(there)} only")
+
+
+def _ignore_interrupt(worker: int) -> None:
+    """Ctrl-C reaches every process of the terminal; the one that trains decides when its readers end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -18,7 +18,7 @@ from perception.boxes import nms
 from perception.errors import InputError
 from perception.files import check_writable, sha256
 from perception.networks.base import Decoded, Network, Targets
-from perception.tasks import MASK_TASKS
+from perception.tasks import MASK_TASKS, TASKS
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class DistillSettings:
 
     Attributes:
         features: weight of the feature distance.
-        unlabelled: ignore labels; the teacher's answers stand in for them.
+        unlabelled: ignore labels; the teacher's answers stand in for them, as they do for tasks without labels.
         confidence: a teacher's box counts as an object from this score on.
         overlap: IoU above which of two such boxes the weaker is dropped.
     """
@@ -118,8 +118,9 @@ def distill(
                 answer = guide(pictures)
             raw = student(pictures)
             apart = settings.features * distance(seen.features, shown.features)
-        if settings.unlabelled:
-            targets = teacher_targets(guide, answer, pictures.shape, settings)
+        own = set() if settings.unlabelled else set(targets.tasks)
+        if not own >= set(student.spec.tasks):
+            targets = _joined(targets, own, teacher_targets(guide, answer, pictures.shape, settings))
         return {**student.losses(raw, targets), "features": apart}
 
     trained, record = run(student, loss, training, compute, out, resume, extra=distance)
@@ -152,6 +153,11 @@ def teacher_targets(teacher: Network, raw: dict, size: torch.Size, settings: Dis
         nothing = torch.zeros(size[0], *size[-2:], dtype=torch.uint8, device=device)
         masks.append(nothing if seen is None else (seen > teacher.spec.thresholds[task]).to(torch.uint8))
     return Targets(_sure_boxes(decoded, settings).to(device), *masks)
+
+
+def _joined(labels: Targets, tasks: set[str], seen: Targets) -> Targets:
+    """The labels of ``tasks``, and what the teacher sees of the others."""
+    return Targets(*(one if task in tasks else other for task, one, other in zip(TASKS, labels, seen, strict=False)))
 
 
 def _sure_boxes(decoded: Decoded, settings: DistillSettings) -> Tensor:

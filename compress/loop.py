@@ -7,12 +7,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
+from compress.data import Loader
 from compress.device import Compute
+from compress.faults import Faults, Statistics, not_finite
 from compress.state import load_state, save_state
+from perception import stop
 from perception.errors import require
 from perception.networks.base import Network, Targets
 from perception.progress import Progress
@@ -78,16 +81,19 @@ class Average:
 
 
 class Loop:
-    """Trains ``module`` and keeps the average of ``network`` within it.
+    """Trains ``network``, keeps the average of its weights, and can be interrupted and resumed between any two steps.
+
+    A resumed run ends with the same weights as one that was never interrupted: order, augmentation and whatever is
+    drawn at random within a step depend on the seed and the step alone, and all else is in the state file.
 
     Args:
         network: what is kept; trained in place.
         loss: see :data:`Loss`; it runs ``network`` itself.
-        batches: labelled batches with a ``Shuffled`` sampler.
+        batches: labelled batches.
         schedule: how long and how fast.
         compute: device and precision.
         extra: further modules to train, thrown away afterwards.
-        state: file the loop writes after every epoch, so that it can be resumed; none when absent.
+        state: file the loop writes after every epoch, and when it is interrupted; none when absent.
         log: called with a tag, a value and the step.
     """
 
@@ -95,7 +101,7 @@ class Loop:
         self,
         network: Network,
         loss: Loss,
-        batches: DataLoader,
+        batches: Loader,
         schedule: Schedule,
         compute: Compute,
         extra: nn.Module | None = None,
@@ -114,8 +120,12 @@ class Loop:
         self._steps = schedule.epochs * len(batches)
         self._optimizer = torch.optim.AdamW(_decay_groups(self._trained, schedule.weight_decay), lr=schedule.lr)
         self._scaler = torch.amp.GradScaler(enabled=compute.dtype == torch.float16)
+        self._statistics = Statistics(self._trained)
         self.average = Average(network, schedule.ema)
+        self.faults = Faults()
         self.epoch = 0
+        # Of the epoch that is being trained.
+        self._batches_done = 0
 
     def resume(self) -> bool:
         """Continue from the state file if there is one; raises InputError where it belongs to another run."""
@@ -124,54 +134,89 @@ class Loop:
         header = load_state(self._state, self._trained, self.average.module, self._optimizer, self._settings())
         self._scaler.load_state_dict(header["scaler"])
         self.epoch = header["epoch"]
+        self._batches_done = header.get("batches_done", 0)
+        self.faults.total = header.get("left_out", 0)
         return True
 
     def run(self, after_epoch: Callable[[int], Any] | None = None) -> Network:
-        """Train the remaining epochs and return the averaged network; ``after_epoch`` gets the number done."""
+        """Train the remaining epochs and return the averaged network; ``after_epoch`` gets the number done.
+
+        Raises:
+            InputError: ``IN_A_ROW`` steps in a row were not finite, or the state file cannot be written.
+            KeyboardInterrupt: on SIGINT or SIGTERM, with the state written.
+        """
         with Progress("training", self._steps) as progress:
-            progress.step(self.epoch * len(self._batches))
+            progress.step(self._step)
             while self.epoch < self.schedule.epochs:
-                self._one_epoch(progress)
-                self.epoch += 1
-                if self._state:
-                    scaler = self._scaler.state_dict()
-                    header = {"epoch": self.epoch, "scaler": scaler, "settings": self._settings()}
-                    save_state(self._state, self._trained, self.average.module, self._optimizer, header)
+                with stop.held() as stopping:
+                    self._train(progress, stopping)
+                    if self._batches_done == len(self._batches):
+                        self.epoch, self._batches_done = self.epoch + 1, 0
+                    self._save()
                 if after_epoch:
                     after_epoch(self.epoch)
         return self.average.module
 
+    @property
+    def _step(self) -> int:
+        return self.epoch * len(self._batches) + self._batches_done
+
+    def _save(self) -> None:
+        if self._state:
+            header = {
+                "epoch": self.epoch,
+                "batches_done": self._batches_done,
+                "left_out": self.faults.total,
+                "scaler": self._scaler.state_dict(),
+                "settings": self._settings(),
+            }
+            save_state(self._state, self._trained, self.average.module, self._optimizer, header)
+
     def _settings(self) -> dict[str, Any]:
         return {**asdict(self.schedule), "steps": self._steps}
 
-    def _one_epoch(self, progress: Progress) -> None:
-        self._batches.sampler.epoch = self.epoch  # type: ignore[attr-defined]
+    def _train(self, progress: Progress, stopping: Callable[[], bool]) -> None:
+        """Go on to the end of the epoch, or until the process is asked to stop."""
+        self._batches.order.epoch, self._batches.order.start = self.epoch, self._batches_done
         self._trained.train()
-        for number, (images, targets) in enumerate(self._batches):
-            step = self.epoch * len(self._batches) + number
+        for images, targets in self._batches:
+            step = self._step
             losses = self._one_step(images, targets, step)
+            self._batches_done += 1
             progress.step(note=f"epoch {self.epoch + 1}, loss {sum(losses.values()):.3f}")
             if step % 20 == 0:
                 for name, value in losses.items():
                     self._log(f"loss/{name}", value, step)
                 self._log("lr", self._optimizer.param_groups[0]["lr"], step)
+            if stopping():
+                break
 
     def _one_step(self, images: Tensor, targets: Targets, step: int) -> dict[str, float]:
         for group in self._optimizer.param_groups:
             group["lr"] = self.schedule.lr * self.schedule.factor(step, self._steps)
+        torch.manual_seed(int(np.random.default_rng((self.schedule.seed, step)).integers(1 << 62)))
+        self._statistics.keep()
         images = images.to(self._compute.device, non_blocking=True)
         losses = self._loss(images, targets.to(self._compute.device))
         total = torch.stack(list(losses.values())).sum()
         self._scaler.scale(total).backward()
         self._scaler.unscale_(self._optimizer)
         norm = nn.utils.clip_grad_norm_(self._trained.parameters(), self.schedule.clip)
-        # One bad batch must not end a long run; the scaler does this by itself in FP16.
-        if torch.isfinite(norm) or self._scaler.is_enabled():
+        if torch.isfinite(total + norm):
             self._scaler.step(self._optimizer)
+            self.average.update(self.network, step)
+            self.faults.end_row()
+        else:
+            self._leave_out(losses, step)
+        # In FP16 this lowers the scale where gradients overflowed.
         self._scaler.update()
         self._optimizer.zero_grad(set_to_none=True)
-        self.average.update(self.network, step)
         return {name: float(value.detach()) for name, value in losses.items()}
+
+    def _leave_out(self, losses: dict[str, Tensor], step: int) -> None:
+        """One bad batch must not end a long run."""
+        self._statistics.put_back()
+        self.faults.add(step, not_finite(losses, self._trained), self._batches.names(self._batches_done))
 
 
 def _decay_groups(module: nn.Module, decay: float) -> list[dict[str, Any]]:

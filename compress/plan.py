@@ -12,6 +12,10 @@ from perception.errors import InputError
 ABOVE, BELOW = 0.005, 0.01
 
 
+class OutOfReach(InputError):
+    """Forbidden channels, floors and the size of blocks leave no way to a budget."""
+
+
 @dataclass(frozen=True)
 class Budget:
     """What may be left: a share in (0, 1) of ``params`` or ``macs``."""
@@ -61,7 +65,7 @@ def plan(
     ``final`` stops above its target, since another will follow.
 
     Raises:
-        InputError: where forbidden channels, floors and the size of blocks leave no way to a final target.
+        OutOfReach: where forbidden channels, floors and the size of blocks leave no way to a final target.
     """
     waiting = {group.path: _blocks(group, ranking, round_to, (floors or {}).get(group.path, 0)) for group in groups}
     removed: dict[str, list[int]] = {path: [] for path in waiting}
@@ -78,7 +82,7 @@ def plan(
                 break
             left = model.cost(kind, counts) / model.cost(kind, {})
             wanted = target / model.cost(kind, {})
-            raise InputError(
+            raise OutOfReach(
                 f"budget: {wanted:.3f} of the {kind} cannot be met, {left:.3f} remain; "
                 "protect fewer channels, round to less or lower the floor"
             )

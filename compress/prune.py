@@ -1,9 +1,10 @@
 """Prune a checkpoint to a budget: ``panoedge prune FILE --data DIR --budget params=0.673 --out FILE``."""
 
 import itertools
+import math
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ class PruneSettings:
         batch: images at a time.
         round_to: widths stay multiples of this, as tensor cores like them.
         floor: share of a group's channels that always stays.
-        conflict, combine, protect: see :class:`compress.importance.Safe`.
+        conflict, combine, protect, source, penalty, weights: see :class:`compress.importance.Safe`.
         region: part of the network, one of its ``regions``; the first where None.
         device: ``auto``, ``cpu`` or ``cuda``.
         seed: of the choice of images and of ``random``.
@@ -53,6 +54,9 @@ class PruneSettings:
     conflict: float = 0.5
     combine: str = "max"
     protect: float = 0.1
+    source: str = "weights"
+    penalty: str = "product"
+    weights: Mapping[str, float] = field(default_factory=dict)
     region: str | None = None
     device: str = "auto"
     seed: int = 0
@@ -65,6 +69,8 @@ class PruneSettings:
         for name in ("floor", "conflict", "protect"):
             value = getattr(self, name)
             require(0 <= value <= 1, name, value, "must lie between 0 and 1")
+        for task, weight in self.weights.items():
+            require(0 < weight < math.inf, f"protect {task}", weight, "must be above 0")
 
 
 def prune_checkpoint(source: Path, data: Sequence[Source], settings: PruneSettings, out: Path) -> dict[str, Any]:
@@ -92,12 +98,16 @@ def prune(network: Network, frames: Frames, settings: PruneSettings) -> dict[str
         conflict=settings.conflict,
         combine=settings.combine,
         protect=settings.protect,
+        source=settings.source,
+        penalty=settings.penalty,
+        weights=settings.weights,
     )
     groups = ChannelGroups(network, settings.region)
     model = CostModel(network, groups)
     start = {kind: model.cost(kind, {}) for kind in ("params", "macs")}
     floors = {group.path: int(settings.floor * group.channels) for group in groups}
     kind, share = settings.budget.kind, settings.budget.share
+    given_up: list[dict[str, float]] = []
     stream = endless(loader(frames, settings.batch, settings.seed))
     with Progress("pruning", settings.rounds) as progress:
         for number in range(1, settings.rounds + 1):
@@ -107,7 +117,9 @@ def prune(network: Network, frames: Frames, settings: PruneSettings) -> dict[str
             with compute.autocast():
                 ranking = rank(network, groups, batches)
             last = number == settings.rounds
-            groups.remove(plan(groups, ranking, model, kind, target, settings.round_to, floors, last))
+            doomed = plan(groups, ranking, model, kind, target, settings.round_to, floors, last)
+            given_up.append({task: round(share, 4) for task, share in ranking.given_up(doomed).items()})
+            groups.remove(doomed)
             groups = ChannelGroups(network, settings.region)
             model = CostModel(network, groups)
             progress.step(note=f"{kind} {model.cost(kind, {}) / start[kind]:.3f}")
@@ -122,6 +134,8 @@ def prune(network: Network, frames: Frames, settings: PruneSettings) -> dict[str
         "after": left,
         "seconds": round(time.monotonic() - began),
         "kept": {kind: round(left[kind] / start[kind], 4) for kind in start},
+        # Share of what was each task's importance before the round, by round.
+        "given_up": given_up,
     }
 
 

@@ -6,11 +6,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import nn
 
+from perception.checkpoint import write_tensors
 from perception.errors import InputError
-from perception.files import atomic
 
 _KEY = "panoedge-training"
 
@@ -23,9 +22,7 @@ def save_state(
     tensors |= {f"average/{key}": value for key, value in average.state_dict().items()}
     for number, moments in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{number}/{name}": value for name, value in moments.items()}
-    tensors = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
-    with atomic(path) as temporary:
-        save_file(tensors, temporary, {_KEY: json.dumps(header)})
+    write_tensors(path, tensors, {_KEY: json.dumps(header)})
 
 
 def load_state(

@@ -13,17 +13,19 @@ import torch
 from torch import Tensor
 
 from compress.augment import Augmentation
-from compress.data import Frames, Source, loader
+from compress.data import Frames, Source, labelled, loader
 from compress.device import Compute, choose
 from compress.loop import Loop, Loss, Schedule
 from compress.validate import validate
 from perception import checkpoint
-from perception.data import open_dataset
+from perception.command import say
+from perception.data import Dataset, OnBad, open_dataset
 from perception.errors import InputError
 from perception.evaluation import headline
 from perception.files import check_writable
 from perception.networks import network_class
 from perception.networks.base import Network, Targets
+from perception.tasks import Sample
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class TrainSettings:
         device, precision: see :func:`compress.device.choose`.
         workers: processes that read and augment.
         cache: keep the frames in memory at input size.
+        on_bad: what to do about frames that cannot be used, see :class:`compress.data.Frames`.
     """
 
     sources: Sequence[Source]
@@ -50,6 +53,7 @@ class TrainSettings:
     precision: str = "auto"
     workers: int = 0
     cache: bool = False
+    on_bad: OnBad = "stop"
 
     def record(self) -> dict[str, Any]:
         """Plain values for the checkpoint's history."""
@@ -93,7 +97,7 @@ def train(
     def loss(images: Tensor, targets: Targets) -> dict[str, Tensor]:
         with compute.autocast():
             raw = student(student.normalise(images))
-        return student.losses(raw, targets)
+        return labelled(student.losses(raw, targets), targets)
 
     trained, record = run(student, loss, settings, compute, out, resume)
     checkpoint.save(out, trained, [*history, {"stage": "train", **settings.record(), **record}])
@@ -111,7 +115,9 @@ def run(
     extra: torch.nn.Module | None = None,
 ) -> tuple[Network, dict[str, Any]]:
     """Train ``network`` on the settings' data with any loss; returns the averaged network and what to write down."""
-    frames = Frames(settings.sources, "train", network.spec, settings.augmentation, settings.cache)
+    frames = Frames(
+        settings.sources, "train", network.spec, settings.augmentation, settings.cache, True, settings.on_bad
+    )
     batches = loader(frames, settings.schedule.batch, settings.schedule.seed, settings.workers)
     begin = time.monotonic()
     curve: list[dict[str, float]] = []
@@ -130,7 +136,17 @@ def run(
                     log(f"val/{name}", value, epoch)
 
         trained = loop.run(after_epoch)
-    record = {"frames": len(frames), "seconds": round(time.monotonic() - begin), "validation": curve}
+    if frames.left_out:
+        say(f"{frames.left_out} frames were skipped, they cannot be used; panoedge data check lists them")
+    if loop.faults.total:
+        say(f"{loop.faults.total} training steps were left out, their numbers were not finite")
+    record = {
+        "frames": len(frames),
+        "skipped_frames": frames.left_out,
+        "skipped_steps": loop.faults.total,
+        "seconds": round(time.monotonic() - begin),
+        "validation": curve,
+    }
     return trained.cpu(), {**record, "device": str(compute.device), "precision": str(compute.dtype).split(".")[-1]}
 
 
@@ -158,8 +174,20 @@ def summary(out: Path) -> Iterator[Callable[[str, float, int], None]]:
         yield writer.add_scalar
 
 
-def _validation(settings: TrainSettings) -> Iterator[Any]:
+def _validation(settings: TrainSettings) -> Iterator[Sample]:
     """Frames of all validation splits in turn, so that a limit takes an equal share of each."""
-    sets = [open_dataset(source.root, "val") for source in settings.sources]
-    for samples in itertools.zip_longest(*sets):
+    sets = [open_dataset(source.root, "val", on_bad=settings.on_bad) for source in settings.sources]
+    for samples in itertools.zip_longest(*(_usable(data, settings.on_bad) for data in sets)):
         yield from (sample for sample in samples if sample is not None)
+
+
+def _usable(data: Dataset, on_bad: OnBad) -> Iterator[Sample]:
+    for index in range(len(data)):
+        try:
+            sample = data[index]
+        except InputError as error:
+            if on_bad == "stop":
+                raise
+            say(f"skipped in validation: {error}")
+        else:
+            yield sample

@@ -1,6 +1,6 @@
 """Whether this container can run engines: exit status 0 if so, else 1 and one line that says what it lacks.
 
-    python /src/healthy.py
+python /src/healthy.py
 """
 
 import importlib

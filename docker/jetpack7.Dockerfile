@@ -19,6 +19,7 @@ RUN python -c "from importlib.util import find_spec; assert find_spec('tensorrt'
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
 RUN pip install --no-cache-dir .
+# hadolint ignore=DL3013
 RUN pip install --no-cache-dir ".[jetson]"
 COPY perception perception
 COPY export export

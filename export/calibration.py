@@ -54,7 +54,9 @@ def measure(model: onnx.ModelProto, batches: Iterable[np.ndarray]) -> dict[str, 
     peaks, signals, noises = readings.reshape(len(readings), len(names), 3).transpose(2, 0, 1)
     with np.errstate(invalid="ignore"):  # infinities
         errors = np.sqrt(noises.sum(0) / np.maximum(signals.sum(0), np.finfo(np.float64).tiny))
-    return {name: Loss(float(peak), float(error)) for name, peak, error in zip(names, peaks.max(0), errors, strict=True)}
+    return {
+        name: Loss(float(peak), float(error)) for name, peak, error in zip(names, peaks.max(0), errors, strict=True)
+    }
 
 
 def find_lossy(graph: ir.Graph, losses: Mapping[str, Loss], bound: float) -> dict[str, str]:

@@ -1,12 +1,15 @@
 """Command-line arguments of this room's stages, shared by ``panoedge`` and ``python -m export``."""
 
 import argparse
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from perception.command import say
 from perception.engine_file import LIBRARIES
 from perception.errors import InputError
 from perception.geometry import parse_size
+from perception.spec import PRECISIONS, Deployed, Precision
 
 
 def register_export(subparsers: argparse._SubParsersAction) -> None:
@@ -30,13 +33,27 @@ def register_onnx(subparsers: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("checkpoint", type=Path, metavar="FILE", help="checkpoint")
     parser.add_argument("--out", type=Path, required=True, help="ONNX file to write")
-    parser.add_argument("--precision", choices=("fp32", "fp16"), default="fp32", help="of weights and activations")
+    parser.add_argument(
+        "--precision", choices=PRECISIONS, default="fp32", help="of weights and activations; int8: of convolutions"
+    )
     parser.add_argument("--size", metavar="HxW", help="input height and width, multiples of 32 (default: as trained)")
     parser.add_argument("--batch", type=int, default=1, help="pictures an inference takes")
     parser.add_argument(
-        "--images", type=Path, help="picture, folder or video to compare on (default: generated scenes)"
+        "--images", type=Path, help="picture, folder or video to calibrate and compare on (default: generated scenes)"
     )
-    parser.add_argument("--data", type=Path, metavar="DIR", help="labelled data set: compare the metrics too")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="labelled data set: compare the metrics too; calibrate on it where there are no --images",
+    )
+    parser.add_argument(
+        "--fp32-nodes",
+        nargs="+",
+        default=(),
+        metavar="PATTERN",
+        help="nodes that stay FP32, by their names or those of their weights, in place of those that measuring finds",
+    )
     parser.set_defaults(run=_onnx)
 
 
@@ -72,17 +89,28 @@ def register_engine(subparsers: argparse._SubParsersAction) -> None:
 
 
 def _onnx(arguments: argparse.Namespace) -> None:
+    from export.lowering import Calibration
     from export.onnx_writer import export_onnx
-    from export.parity import compare
+    from export.parity import Parity, compare
     from perception.networks.base import Network
 
-    def agree(network: Network, file: Path) -> None:
+    size = parse_size(arguments.size) if arguments.size else None
+    calibration = Calibration(arguments.images, arguments.data, tuple(arguments.fp32_nodes))
+
+    def show(network: Network, file: Path) -> Parity:
         parity = compare(network, file, arguments.images, arguments.data)
         print(parity.table())
-        parity.require()
+        return parity
 
-    size = parse_size(arguments.size) if arguments.size else None
-    deployed = export_onnx(arguments.checkpoint, arguments.out, arguments.precision, size, arguments.batch, agree)
+    def export(out: Path, precision: Precision, agree: Callable[[Network, Path], object]) -> Deployed:
+        return export_onnx(arguments.checkpoint, out, precision, size, arguments.batch, agree, calibration, print)
+
+    if arguments.precision == "int8" and arguments.data:
+        print("FP16, to compare with")
+        with tempfile.TemporaryDirectory() as folder:
+            export(Path(folder) / "fp16.onnx", "fp16", show)
+        print("\nINT8")
+    deployed = export(arguments.out, arguments.precision, lambda network, file: show(network, file).require())
     height, width = deployed.spec.size
     print(
         f"\n{arguments.out}: {deployed.network} in {deployed.precision.upper()}, input {height}x{width} (HxW), "

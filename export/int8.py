@@ -6,10 +6,11 @@ Scales are symmetric, as TensorRT wants them, one for each tensor of activations
 weights.
 """
 
+import io
 import logging
 import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
 import numpy as np
@@ -20,21 +21,24 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, Q
 from export.graph import INPUT
 from export.precision import behind_products
 
+# Of a tensor's values on the calibration pictures; those beyond are cut off, so that few do not coarsen all others.
+PERCENTILE = 99.99
 
-def quantise(model: onnx.ModelProto, batches: Iterable[np.ndarray]) -> onnx.ModelProto:
+
+def quantise(model: onnx.ModelProto, batches: Sequence[np.ndarray]) -> onnx.ModelProto:
     """A copy of ``model`` whose convolutions compute in 8 bits, except the last one before each output.
 
     Args:
         model: FP32, all values typed.
-        batches: what it takes; the largest value that a tensor has on them is the largest that 8 bits hold.
+        batches: what it takes, to learn the ranges of values from.
     """
-    graph = ir.from_proto(model).graph
-    _, last = behind_products(graph.outputs)
+    _, last = behind_products(ir.from_proto(model).graph.outputs)
     with tempfile.TemporaryDirectory() as folder, _quiet():
-        file = Path(folder) / "quantised.onnx"
+        source, quantised = Path(folder) / "source.onnx", Path(folder) / "quantised.onnx"
+        onnx.save(model, source)  # a model that it is given in memory would be changed
         quantize_static(
-            model,
-            file,
+            source,
+            quantised,
             _Reader(batches),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=["Conv"],
@@ -42,34 +46,50 @@ def quantise(model: onnx.ModelProto, batches: Iterable[np.ndarray]) -> onnx.Mode
             per_channel=True,
             activation_type=QuantType.QInt8,
             weight_type=QuantType.QInt8,
-            calibrate_method=CalibrationMethod.MinMax,
+            calibrate_method=CalibrationMethod.Percentile,
             extra_options={
                 "ActivationSymmetric": True,
                 "WeightSymmetric": True,
                 "QuantizeBias": False,
                 "OpTypesToExcludeOutputQuantization": ["Conv"],
+                "CalibPercentile": PERCENTILE,
+                # Else the activations of all pictures would be in memory at once.
+                "CalibStridedMinMax": 1,
             },
         )
-        return onnx.load(file)
+        return onnx.load(quantised)
 
 
 class _Reader(CalibrationDataReader):
-    def __init__(self, batches: Iterable[np.ndarray]):
-        self._batches = iter(batches)
+    """Hands out a range of batches; the library sets it."""
+
+    def __init__(self, batches: Sequence[np.ndarray]):
+        self._batches = batches
+        self._next, self._end = 0, len(batches)
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def set_range(self, start_index: int, end_index: int) -> None:
+        """Start anew with these batches."""
+        self._next, self._end = start_index, end_index
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         """The next batch by the name of the input; None after the last."""
-        batch = next(self._batches, None)
-        return None if batch is None else {INPUT: batch}
+        if self._next == self._end:
+            return None
+        self._next += 1
+        return {INPUT: self._batches[self._next - 1]}
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the advice to optimise a graph that is optimised already."""
+    """Without its report on standard output and the advice to optimise a graph that is optimised already."""
     logger = logging.getLogger()
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        yield
+        with redirect_stdout(io.StringIO()):
+            yield
     finally:
         logger.setLevel(level)

@@ -13,26 +13,24 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import onnx
 import onnx_ir as ir
 import torch
 
 from export.graph import INPUT, OPSET, check, simplify, tidy
+from export.lowering import Calibration, describe, lowered
 from export.operators import check_operators
 from export.parity import require_parity
-from export.precision import to_fp16
 from perception import checkpoint
 from perception.cost import cost
 from perception.errors import GateFailed, InputError
 from perception.files import atomic, check_writable, sha256
 from perception.geometry import check_size
 from perception.networks.base import DeployForm, Network
-from perception.spec import ONNX_METADATA_KEY, Deployed
+from perception.spec import ONNX_METADATA_KEY, Deployed, Precision
 from perception.tasks import output_names
 
-Precision = Literal["fp32", "fp16"]
 # Looks at a finished file and raises GateFailed where it does not do what the network does.
 Check = Callable[[Network, Path], object]
 
@@ -44,6 +42,8 @@ def export_onnx(
     size: tuple[int, int] | None = None,
     batch: int = 1,
     agree: Check = require_parity,
+    calibration: Calibration | None = None,
+    tell: Callable[[str], None] = lambda lines: None,
 ) -> Deployed:
     """Write the network of checkpoint ``source`` to ``out``, unless the file would not agree with it.
 
@@ -53,47 +53,64 @@ def export_onnx(
         precision: of weights and activations.
         size: input ``(height, width)`` in pixels; the checkpoint's own when absent.
         batch: pictures an inference takes, fixed.
-        agree: compares the network with the file before it gets its name; see :mod:`export.parity`.
+        agree: compares the network with the file before it gets its name; see :mod:`export.parity`. What does not
+            agree in FP16 is tried again with more nodes in FP32.
+        calibration: what the precision of each node is decided on; generated scenes when absent.
+        tell: hears which nodes stay FP32 and why.
 
     Returns:
         What the file says of itself.
 
     Raises:
         InputError: ``source`` is no checkpoint, ``size`` no multiple of 32, ``batch`` below 1, ``out`` cannot be
-            written, or the network does not keep to :class:`~perception.networks.base.Network`.
+            written, ``calibration`` cannot be used, or the network does not keep to
+            :class:`~perception.networks.base.Network`.
         GateFailed: the file and the network disagree; nothing is written.
     """
     if batch < 1:
         raise InputError(f"batch {batch}: must be 1 or more")
+    calibration = calibration or Calibration()
+    calibration.check(precision)
     check_writable(out)
     network = checkpoint.load(source).network
     if size is not None:
         network.spec = replace(network.spec, size=check_size(size))
     costs = cost(network)
     deployed = Deployed(network.name, network.spec, precision, costs.parameters, costs.macs, sha256(source))
-    model = build(network, deployed, batch)
-    with atomic(out) as temporary:
-        onnx.save(model, temporary)
+    disagreement = ""
+    for model, kept in lowered(trace(network, batch), precision, network.spec, calibration):
+        if disagreement:
+            tell(f"again with more nodes in FP32: {disagreement}")
+        if kept:
+            tell(describe(kept))
         try:
-            agree(network, temporary)
+            with atomic(out) as temporary:
+                onnx.save(finished(model, deployed), temporary)
+                agree(network, temporary)
         except GateFailed as failure:
-            raise GateFailed(f"{out}: not written, {failure}") from None
-    return deployed
+            disagreement = str(failure)
+        else:
+            return deployed
+    raise GateFailed(f"{out}: not written, {disagreement}")
 
 
-def build(network: Network, deployed: Deployed, batch: int = 1) -> onnx.ModelProto:
-    """Trace, clean, convert to ``deployed.precision``, label with ``deployed`` and check.
+def trace(network: Network, batch: int = 1) -> onnx.ModelProto:
+    """The deploy form of ``network`` as an FP32 graph without what says nothing about the function.
 
     Raises:
         InputError: the network does not keep to :class:`~perception.networks.base.Network`.
     """
-    model = tidy(ir.from_proto(simplify(_trace(network, batch))))
-    if deployed.precision == "fp16":
-        typed = ir.from_proto(model)
-        to_fp16(typed)
-        model = tidy(typed)
-    check(model, network.name, output_names(network.spec.tasks))
-    check_operators(ir.from_proto(model), network.name)
+    return tidy(ir.from_proto(simplify(_trace(network, batch))))
+
+
+def finished(model: onnx.ModelProto, deployed: Deployed) -> onnx.ModelProto:
+    """Check ``model`` and label it with ``deployed``.
+
+    Raises:
+        InputError: the network does not keep to :class:`~perception.networks.base.Network`.
+    """
+    check(model, deployed.network, output_names(deployed.spec.tasks))
+    check_operators(ir.from_proto(model), deployed.network)
     onnx.helper.set_model_props(model, {ONNX_METADATA_KEY: json.dumps(deployed.to_json())})
     return model
 

@@ -7,27 +7,27 @@ parity.require()
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
+from export.pictures import batches, look_at
 from export.session import Session, open_session
-from perception.data import open_dataset, pictures
+from perception.data import open_dataset
 from perception.errors import GateFailed
 from perception.evaluation import Infer, evaluate, headline
-from perception.geometry import fit
 from perception.networks.base import Network
 from perception.networks.inference import inference
 from perception.progress import Progress
-from perception.synthetic import render
+from perception.spec import Deployed
 from perception.tasks import DETECTION, MASK_TASKS, Outputs
 
-# Of a folder or video, so many pictures are looked at; of the generated scenes, so many are made.
+# Of a folder or video, so many pictures are looked at.
 MOST_PICTURES = 32
-SCENES = 4
 # A metric may change by so much, in points; one of detection always by what a single labelled vehicle is worth.
 POINTS = 0.1
+POINTS_OF_NETWORK = {"rmt-ppad": 0.2}
+POINTS_IN_INT8 = 2.0
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class Limits:
 
 
 # FP32 differs by the order of additions alone, which decoders that refine their boxes again and again amplify. What is
-# right for FP16 only metrics can say; these limits catch overflow and a misplaced conversion.
-LIMITS = {"fp32": Limits(5e-4, 0.1, 0.0), "fp16": Limits(0.02, 4.0, 0.01)}
+# right for the others only metrics can say; these limits catch overflow and a misplaced conversion.
+LIMITS = {"fp32": Limits(5e-4, 0.1, 0.0), "fp16": Limits(0.02, 4.0, 0.01), "int8": Limits(0.2, 32.0, 1.0)}
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def compare(network: Network, file: Path, images: Path | None = None, data: Path
     """
     session = open_session(file)
     reference = inference(network)
-    measures = compare_outputs(reference, session, _look_at(images))
+    measures = compare_outputs(reference, session, look_at(images, MOST_PICTURES))
     if data is not None:
         measures += compare_metrics(reference, session, data)
     return Parity(tuple(measures))
@@ -132,7 +132,7 @@ def compare_outputs(reference: Infer, session: Session, looked_at: Iterable[np.n
     scores, boxes = [], []
     tasks = session.deployed.spec.tasks
     levels = {task: np.zeros(256, np.int64) for task in MASK_TASKS if task in tasks}
-    for batch, count in _batches(looked_at, session):
+    for batch, count in batches(looked_at, session.deployed.spec, session.batch):
         expected, found = reference(batch), session.infer(batch)
         for index in range(count if DETECTION in tasks else 0):
             of_scores, of_boxes = _candidate_differences(expected, found, index, limits)
@@ -158,29 +158,19 @@ def compare_metrics(reference: Infer, session: Session, data: Path) -> list[Meas
     expected, found = (headline(record) for record in records)
     detection = records[0].get(DETECTION, {"n_gt": 0})
     one_box = 100 / max(1, detection["n_gt"])
+    points = _points(session.deployed)
     return [
         Measure(
             f"{name}, points ({100 * expected[name]:.2f} -> {100 * found[name]:.2f})",
             100 * abs(found[name] - expected[name]),
-            limit=max(POINTS, one_box) if name in detection else POINTS,
+            limit=max(points, one_box) if name in detection else points,
         )
         for name in expected
     ]
 
 
-def _look_at(images: Path | None) -> Iterator[np.ndarray]:
-    if images is None:
-        return (render(seed).image for seed in range(SCENES))
-    return (image for _, image in islice(pictures(images), MOST_PICTURES))
-
-
-def _batches(looked_at: Iterable[np.ndarray], session: Session) -> Iterator[tuple[np.ndarray, int]]:
-    """Pictures as the network takes them, with the number that count: the last batch repeats its last picture."""
-    spec = session.deployed.spec
-    remaining = iter(looked_at)
-    while images := list(islice(remaining, session.batch)):
-        placed = [fit(image.shape[:2], spec.size, spec.resize).image(image) for image in images]
-        yield np.stack(placed + placed[-1:] * (session.batch - len(placed))), len(placed)
+def _points(deployed: Deployed) -> float:
+    return POINTS_IN_INT8 if deployed.precision == "int8" else POINTS_OF_NETWORK.get(deployed.network, POINTS)
 
 
 @np.errstate(invalid="ignore")
@@ -188,7 +178,7 @@ def _candidate_differences(
     expected: Outputs, found: Outputs, index: int, limits: Limits
 ) -> tuple[np.ndarray, np.ndarray]:
     """Differences of scores ``[P]`` and of boxes ``[M]`` in one picture."""
-    lists = [(outputs.boxes[index], outputs.scores[index]) for outputs in (expected, found)]
+    lists = [(outputs.boxes[index], outputs.scores[index]) for outputs in (expected, found)]  # type: ignore[index]  # has detection
     scores = [np.abs(np.sort(lists[0][1]) - np.sort(lists[1][1]))]
     boxes = []
     # Each score may move by the limit, and so may the last one of the other list.

@@ -7,6 +7,7 @@ by rule and in :mod:`export.calibration` by measuring.
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TypeGuard
 
 import numpy as np
 import onnx
@@ -16,6 +17,8 @@ from onnx_ir import DataType
 from export.graph import add_constant
 
 LARGEST = float(np.finfo(np.float16).max)
+# To 8 bits and back; their scales may be too small for FP16.
+CONVERSIONS = frozenset({"DequantizeLinear", "QuantizeLinear"})
 # These add up or exponentiate many values: in FP16 they overflow above 65504 or lose what is small.
 _RULES = {
     **dict.fromkeys(
@@ -24,7 +27,7 @@ _RULES = {
     **dict.fromkeys(("LogSoftmax", "Softmax"), "softmax"),
     **dict.fromkeys(("Exp", "Log", "Pow"), "powers"),
     **dict.fromkeys(("ReduceL2", "ReduceMean", "ReduceSum"), "sums of many values"),
-    **dict.fromkeys(("DequantizeLinear", "QuantizeLinear"), "8 bits"),
+    **dict.fromkeys(CONVERSIONS, "in 8 bits"),
 }
 _PRODUCTS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 _FLOATS = (DataType.FLOAT, DataType.FLOAT16)
@@ -148,13 +151,13 @@ def _regions(nodes: Iterable[ir.Node]) -> Iterator[set[ir.Node]]:
             node = ahead.pop()
             region.add(node)
             makers = {value.producer() for value in node.inputs if _is_activation(value)}
-            users = {user for value in node.outputs for user, _ in value.uses() if _is_activation(value)}
-            ahead.extend((makers | users) & left)
-            left -= makers | users
+            users = {user for value in node.outputs if _is_activation(value) for user, _ in value.uses()}
+            ahead.extend(beside := left & (makers | users))
+            left -= beside
         yield region
 
 
-def _is_activation(value: ir.Value | None) -> bool:
+def _is_activation(value: ir.Value | None) -> TypeGuard[ir.Value]:
     return value is not None and value.dtype in _FLOATS and value.producer() is not None
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from compress.commands import register_compress, register_distill, register_prune, register_train
 from export.commands import register_export
-from panoedge import data_command, demo, estimate, import_command, report
+from panoedge import ablate, cost_command, data_command, demo, estimate, import_command, report, sensitivity_command
 from panoedge.model_commands import register_evaluate, register_info
 from perception import command
 from runtime import bench_command
@@ -20,10 +20,13 @@ REGISTERS: tuple[command.Register, ...] = (
     register_prune,
     register_distill,
     register_compress,
+    sensitivity_command.register,
+    ablate.register,
     register_info,
     register_evaluate,
     register_export,
     estimate.register,
+    cost_command.register,
     bench_command.register,
     register_run,
     report.register,

@@ -6,6 +6,7 @@ the file itself, and so is the history of stages. Reading one never runs code.
 
 import json
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 
 from perception.errors import InputError
 from perception.files import atomic
@@ -48,12 +49,20 @@ def save(path: Path, network: Network, history: list[dict[str, Any]], half: bool
         "spec": network.spec.to_json(),
         "history": history,
     }
-    tensors = {
-        key: (value.half() if half and value.is_floating_point() else value).detach().cpu().contiguous().clone()
-        for key, value in network.state_dict().items()
-    }
-    with atomic(Path(path)) as temporary:
-        save_file(tensors, temporary, {_KEY: json.dumps(header)})
+    tensors = network.state_dict()
+    if half:
+        tensors = {key: value.half() if value.is_floating_point() else value for key, value in tensors.items()}
+    write_tensors(path, tensors, {_KEY: json.dumps(header)})
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write a ``.safetensors`` file whole; raises :class:`InputError` where it cannot be written."""
+    plain = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
+    with atomic(path) as temporary:
+        try:
+            save_file(plain, temporary, metadata)
+        except SafetensorError as error:  # of a full disk too
+            raise OSError(str(error)) from None
 
 
 def load(path: Path) -> Checkpoint:

@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
+from perception import stop
 from perception.errors import GateFailed, InputError
 
 # Adds one or more subcommands. Each sets ``run``, a function from parsed arguments to nothing, with ``set_defaults``.
@@ -44,14 +45,20 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(prog: str, description: str, registers: Sequence[Register], argv: Sequence[str] | None = None) -> int:
-    """Run one subcommand. Returns 0 when done, 1 when a gate failed, 2 on bad input or usage, 130 when interrupted."""
+    """Run one subcommand.
+
+    Returns:
+        0 when done, 1 when a gate failed, 2 on bad input or usage or when the system refused (a full disk), 130 when
+        interrupted, 143 when terminated.
+    """
     parser = _Parser(prog=prog, description=description)
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
     for register in registers:
         register(subparsers)
     try:
         arguments = parser.parse_args(argv)
-        arguments.run(arguments)
+        with stop.raised():
+            arguments.run(arguments)
     except SystemExit as leaving:
         return int(leaving.code or 0)
     except InputError as error:
@@ -69,12 +76,18 @@ def main(prog: str, description: str, registers: Sequence[Register], argv: Seque
     except GateFailed as error:
         print(f"{prog}: gate failed: {error}", file=sys.stderr)
         return 1
+    except stop.Terminated:
+        print(f"{prog}: terminated", file=sys.stderr)
+        return 143
     except KeyboardInterrupt:
         print(f"{prog}: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
         sys.stderr.close()
         return 0
+    except OSError as error:
+        print(f"{prog}: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
+        return 2
     return 0
 
 

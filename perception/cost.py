@@ -32,11 +32,13 @@ class Work:
     Attributes:
         positions: how often each convolution and linear layer applies all its weights, by path. A convolution does so
             once for every pixel it writes, a transposed one for every pixel it reads. Layers not used are absent.
+        inputs: shape of what such a layer reads, each time that it runs, by path.
         attention: multiply-accumulates of ``nn.MultiheadAttention``: projections, and products of queries with keys and
             of weights with values.
     """
 
     positions: dict[str, int] = field(default_factory=dict)
+    inputs: dict[str, list[tuple[int, ...]]] = field(default_factory=dict)
     attention: int = 0
 
 
@@ -66,6 +68,7 @@ def work(network: Network, size: tuple[int, int] | None = None) -> Work:
         outside = inputs[0] if isinstance(layer, nn.ConvTranspose2d) else output
         # The first side of the weight has as many channels as this tensor.
         done.positions[path] = done.positions.get(path, 0) + outside.numel() // len(layer.weight)
+        done.inputs.setdefault(path, []).append(tuple(inputs[0].shape))
 
     def attention_ran(layer: nn.MultiheadAttention, inputs: tuple, named: dict, output: object) -> None:
         given = dict(zip(("query", "key", "value"), inputs, strict=False)) | named

@@ -1,11 +1,12 @@
 """Run a network over labelled frames and measure it; the same loop for a checkpoint, an ONNX file and an engine."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
+from perception.errors import InputError
 from perception.geometry import Fit, fit
 from perception.metrics.protocols import MAX_BOXES, NMS_IOU, PROTOCOLS, Evaluator, ProtocolName
 from perception.postprocess import postprocess
@@ -33,7 +34,8 @@ def evaluate(
 ) -> dict[str, Any]:
     """Measure a network on ``samples``, which may differ in size and are read one batch at a time.
 
-    Boxes are compared in native pixels, masks at the network's input size without its padding.
+    Boxes are compared in native pixels, masks at the network's input size without its padding; of each frame what it
+    is labelled for.
 
     Args:
         infer: takes uint8 ``[batch, H, W, 3]`` RGB pictures of ``spec.size`` and answers for them. It always gets
@@ -48,7 +50,7 @@ def evaluate(
         The ``metrics`` record, see :mod:`perception.metrics.protocols`.
 
     Raises:
-        InputError: there is no sample.
+        InputError: there is no sample, or a box or score of the network's is not finite.
     """
     evaluator = PROTOCOLS[protocol]()
     min_score = evaluator.min_score(spec.needs_nms)
@@ -59,6 +61,7 @@ def evaluate(
         for picture, frame, placed in zip(pictures, frames, fits, strict=False):
             picture[:] = placed.image(frame.image)
         outputs = infer(pictures)
+        _check_finite(outputs, frames)
         for index, (frame, placed) in enumerate(zip(frames, fits, strict=True)):
             seen = postprocess(outputs, index, spec, placed, min_score, NMS_IOU, MAX_BOXES, clip=evaluator.clip_boxes)
             _compare(evaluator, seen, frame, placed, spec)
@@ -75,11 +78,22 @@ def headline(metrics: dict[str, Any]) -> dict[str, float]:
     return {name: metrics[task][key] for name, (task, key) in _HEADLINE.items() if task in metrics}
 
 
+def _check_finite(outputs: Outputs, frames: Sequence[Sample]) -> None:
+    for name in ("boxes", "scores"):
+        values = getattr(outputs, name)
+        for frame, of_frame in zip(frames, values if values is not None else (), strict=False):
+            if not np.isfinite(of_frame).all():
+                raise InputError(
+                    f"{frame.name}: the network's {name} are not finite here; train or export it anew, in FP32"
+                )
+
+
 def _compare(evaluator: Evaluator, seen: Prediction, frame: Sample, placed: Fit, spec: InputSpec) -> None:
     """Hand one frame, predicted and true, to the evaluator."""
-    if DETECTION in spec.tasks:
+    tasks = [task for task in spec.tasks if task in frame.tasks]
+    if DETECTION in tasks:
         evaluator.add_boxes(seen.boxes, seen.scores, frame.boxes)
-    for task in spec.tasks:
+    for task in tasks:
         if task not in MASK_TASKS:
             continue
         foreground = getattr(seen, task)[placed.window] > spec.thresholds[task] * 255

@@ -1,39 +1,137 @@
-"""Files are written whole or not at all."""
+"""Files are written whole or not at all, and read with patience."""
 
+import errno
+import fcntl
 import hashlib
 import json
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from perception.errors import InputError
+
+T = TypeVar("T")
+
+# What a network share says while it is away; anything else will not go away by itself.
+_PASSING = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN}
+_PAUSES = (0.1, 0.5, 2.0)
 
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; it replaces ``path`` when the block ends well and vanishes otherwise.
+    """Yield a temporary path of the same name; it replaces ``path`` when the block ends well and vanishes otherwise.
 
-    The temporary name keeps the suffix. Raises :class:`InputError` where the folder cannot be written.
+    Raises:
+        InputError: ``path`` is a folder or cannot be written, because the disk is full for instance.
     """
     path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder, a file name is needed")
+    with scratch(path) as folder:
+        temporary = folder / path.name
+        yield temporary
+        # Else the new name could reach the disk before the bytes do, and the power fail in between.
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+
+
+@contextmanager
+def scratch(path: Path) -> Iterator[Path]:
+    """Yield an empty hidden folder beside ``path`` to build in what will take its place; it goes when the block ends.
+
+    What a killed process left there is removed by the next one that writes ``path``. Processes that write the same
+    ``path`` at the same time get folders of their own.
+
+    Raises:
+        InputError: the folder, or something in it, cannot be written.
+    """
+    path = Path(path)
+    folder = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-        os.close(handle)
+        folder, lock = _claim(path)
+        try:
+            yield folder
+        finally:
+            # Before the lock is given back: from then on the folder could be another process's.
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(lock)
     except OSError as error:
+        if error.filename and folder and folder.name not in str(error.filename):
+            raise
         raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
-    temporary = Path(name)
+
+
+def _claim(path: Path) -> tuple[Path, int]:
+    """The first scratch folder of ``path`` that no living process holds, emptied, and the lock that holds it."""
+    number = 0
+    while True:
+        folder = path.with_name(f".{path.name}.{number}.part")
+        # No file that is built here ends like this, because it has the name of ``path``.
+        key = folder / f"{path.name}.lock"
+        while (lock := _lock(key)) is not None and not _is_open_at(lock, key):
+            os.close(lock)
+        if lock is not None:
+            for left in folder.iterdir():
+                if left != key:
+                    shutil.rmtree(left) if left.is_dir() else left.unlink()
+            return folder, lock
+        number += 1
+
+
+def _lock(key: Path) -> int | None:
+    """An open file that is ours alone until it is closed or the process ends; None while it is another's."""
+    while True:
+        key.parent.mkdir(exist_ok=True)
+        try:
+            lock = os.open(key, os.O_RDWR | os.O_CREAT, 0o600)
+            break
+        except FileNotFoundError:  # its owner has just removed the folder
+            continue
     try:
-        yield temporary
-        if path.is_dir():
-            raise InputError(f"{path}: is a folder, a file name is needed")
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        if isinstance(error, BlockingIOError):
+            return None
+        raise
+    return lock
+
+
+def _is_open_at(handle: int, path: Path) -> bool:
+    """Whether ``path`` still is the open file, not removed or made anew since."""
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def patiently(path: Path, read: Callable[[], T]) -> T:
+    """What ``read`` makes of ``path``; what a network share stumbles over now and then is tried again for seconds.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    pauses = iter(_PAUSES)
+    while True:
+        try:
+            return read()
+        except OSError as error:
+            pause = next(pauses, None)
+            if pause is None or error.errno not in _PASSING:
+                raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+        time.sleep(pause)
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a file :func:`patiently`."""
+    return patiently(path, Path(path).read_bytes)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -50,9 +148,7 @@ def write_json(path: Path, data: Any) -> None:
 def read_json(path: Path) -> Any:
     """Read a JSON file; raises :class:`InputError` that names it."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+        return json.loads(read_bytes(path).decode("utf-8"))
     except ValueError as error:
         raise InputError(f"{path}: not valid JSON ({error})") from None
     except RecursionError:
@@ -86,9 +182,3 @@ def check_writable(path: Path) -> Path:
         raise InputError(f"{path}: is a folder, a file name is needed")
     writable_folder(Path(path).parent)
     return Path(path)
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current

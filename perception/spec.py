@@ -1,10 +1,14 @@
 """What a user of a network must know beside its weights; travels in checkpoint headers and ONNX metadata."""
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal, get_args
 
 from perception.geometry import Resize
 from perception.tasks import DRIVABLE, LANE, TASKS
+
+# Of the weights and activations of an exported file; ``int8`` is of its convolutions.
+Precision = Literal["fp32", "fp16", "int8"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class Deployed:
     Attributes:
         network: name of the architecture.
         spec: how pictures go in and outputs are read.
-        precision: ``fp32`` or ``fp16``.
+        precision: ``fp32``, ``fp16`` or ``int8``.
         parameters: number of weights of the network exported.
         macs: multiply-accumulates for one image.
         checkpoint_sha256: of the checkpoint it was exported from.
@@ -62,7 +66,7 @@ class Deployed:
 
     network: str
     spec: InputSpec
-    precision: str
+    precision: Precision
     parameters: int
     macs: int
     checkpoint_sha256: str

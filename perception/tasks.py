@@ -37,6 +37,7 @@ class Sample:
         boxes: float32 ``[N, 4]`` x1, y1, x2, y2 of the vehicles, native pixels.
         drivable: uint8 ``[H, W]``, 0 or 1.
         lane: uint8 ``[H, W]``, 0 or 1.
+        tasks: those that are labelled; what belongs to others is empty and means nothing.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Sample:
     boxes: np.ndarray
     drivable: np.ndarray
     lane: np.ndarray
+    tasks: tuple[str, ...] = TASKS
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ class Watch:
         self._phases: list[dict[str, Any]] = []
 
     def __enter__(self) -> "Watch":
-        self._start = self._clock()
         self._sampler = self._make()
+        self._start = self._clock()
         self._sampler.__enter__()
         return self
 

@@ -12,8 +12,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from perception.data.folders import image_files
-from perception.data.images import read_image, read_mask
+from perception.data.folders import find_images
+from perception.data.images import is_turned, read_image, read_mask
 from perception.data.labels import Label, boxes_of
 from perception.data.layouts import Layout, Masks, Parts, find_layout
 from perception.errors import InputError
@@ -21,11 +21,13 @@ from perception.progress import track
 from perception.tasks import MASK_TASKS
 
 KINDS = (
+    "pictures of one name",
     "picture without label",
     "picture without mask",
     "label without picture",
     "mask without picture",
     "unreadable picture",
+    "turned picture",
     "unreadable label",
     "unreadable mask",
     "unknown category",
@@ -107,8 +109,7 @@ class _Frame:
 def check(root: Path) -> CheckResult:
     """Read the whole data set in ``root``, frame by frame, and list its faults.
 
-    Progress is shown on standard error. Raises :class:`InputError` where ``root`` holds no data set, or two pictures
-    of one name.
+    Progress is shown on standard error. Raises :class:`InputError` where ``root`` holds no data set.
     """
     root, layout = find_layout(root)
     summaries: list[SplitSummary] = []
@@ -121,8 +122,11 @@ def check(root: Path) -> CheckResult:
 
 
 def _check_split(layout: Layout, parts: Parts, split: str, labelled: bool) -> tuple[SplitSummary, list[Fault]]:
-    pictures = image_files(parts.images)
+    pictures, doubles = find_images(parts.images)
     present, faults = _pair(parts, pictures) if labelled else ({}, [])
+    faults += [
+        Fault("pictures of one name", file, f"whose labels are they, {pictures[file.stem].name}?") for file in doubles
+    ]
     sizes: Counter[str] = Counter()
     shares: dict[str, list[float]] = {task: [] for task in MASK_TASKS}
     boxes = 0
@@ -160,6 +164,9 @@ def _check_frame(layout: Layout, parts: Parts, present: dict[str, set[str]], nam
     frame = _Frame()
     with _noting(frame.faults, "unreadable picture", picture):
         frame.size = read_image(picture).shape[:2]
+        if is_turned(picture):
+            detail = "by its EXIF tag; labels must fit the turned picture, save it without the tag to be sure"
+            frame.faults.append(Fault("turned picture", picture, detail))
     if name in present.get("labels", ()):
         file = parts.labels.where(name)
         with _noting(frame.faults, "unreadable label", file):

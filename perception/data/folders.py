@@ -12,18 +12,33 @@ def image_files(folder: Path) -> dict[str, Path]:
 
     Raises :class:`InputError` where two share a stem, since labels and masks could belong to either.
     """
-    files: dict[str, Path] = {}
-    for file in sorted(_visible(folder), key=lambda file: (file.stem, file.suffix)):
-        if file.suffix.lower() in IMAGE_SUFFIXES:
-            if file.stem in files:
-                raise InputError(f"{file}: shares its name with {files[file.stem].name}, rename or remove one")
-            files[file.stem] = file
+    files, doubles = find_images(folder)
+    if doubles:
+        double = doubles[0]
+        raise InputError(f"{double}: shares its name with {files[double.stem].name}, rename or remove one")
     return files
 
 
+def find_images(folder: Path) -> tuple[dict[str, Path], list[Path]]:
+    """Like :func:`image_files`, but pictures whose stem an earlier one has are listed apart."""
+    files: dict[str, Path] = {}
+    doubles = []
+    for file in sorted(_visible(folder), key=lambda file: (file.stem, file.suffix)):
+        if file.suffix.lower() in IMAGE_SUFFIXES and files.setdefault(file.stem, file) != file:
+            doubles.append(file)
+    return files, doubles
+
+
 def stems(folder: Path, suffix: str) -> set[str]:
-    """Stems of the files right inside ``folder`` with ``suffix``; none where there is no such folder."""
-    return {file.stem for file in _visible(folder) if file.suffix == suffix}
+    """Stems of the files right inside ``folder`` with ``suffix``, in small letters or capitals; none where there is no
+    such folder."""
+    return {file.stem for file in _visible(folder) if file.suffix in (suffix, suffix.upper())}
+
+
+def file_of(folder: Path, stem: str, suffix: str) -> Path:
+    """The file in ``folder`` of a stem that :func:`stems` found."""
+    file, capitals = folder / f"{stem}{suffix}", folder / f"{stem}{suffix.upper()}"
+    return capitals if capitals.exists() and not file.exists() else file
 
 
 def _visible(folder: Path) -> list[Path]:

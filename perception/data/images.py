@@ -8,6 +8,7 @@ import numpy as np
 
 from perception.data.folders import IMAGE_SUFFIXES, image_files
 from perception.errors import InputError
+from perception.files import read_bytes
 
 
 def pictures(path: Path) -> Iterator[tuple[str, np.ndarray]]:
@@ -34,8 +35,21 @@ def pictures(path: Path) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def read_image(path: Path) -> np.ndarray:
-    """Read a picture as uint8 ``[H, W, 3]`` RGB; raises :class:`InputError` where it is missing or broken."""
+    """Read a picture as uint8 ``[H, W, 3]`` RGB, turned as its EXIF tag says, like viewers and labelling tools show it.
+
+    Grey and CMYK pictures become RGB. Raises :class:`InputError` where it is missing or broken.
+    """
     return cv2.cvtColor(_decode(path, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+
+
+def is_turned(path: Path) -> bool:
+    """Whether a picture's EXIF tag asks for it to be turned or mirrored; it must be readable."""
+    # Where the tag lies in JPEG and PNG; it is OpenCV that must understand it, so OpenCV is asked.
+    start = read_bytes(path)[: 1 << 16]
+    if b"Exif" not in start and b"eXIf" not in start:
+        return False
+    stored = _decode(path, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    return not np.array_equal(stored, _decode(path, cv2.IMREAD_COLOR))
 
 
 def read_mask(path: Path) -> np.ndarray:
@@ -48,10 +62,7 @@ def read_mask(path: Path) -> np.ndarray:
 
 
 def _decode(path: Path, flags: int) -> np.ndarray:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+    data = read_bytes(path)
     if data.startswith(b"\xff\xd8") and _is_cut_off(data):
         raise InputError(f"{path}: the end of this JPEG is missing, copy the file again")
     try:

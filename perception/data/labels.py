@@ -5,15 +5,15 @@ import math
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from perception.data.folders import stems
+from perception.data.folders import file_of, stems
 from perception.errors import InputError
-from perception.files import read_json
+from perception.files import patiently, read_bytes, read_json
 
 # BDD100K's ten, three of them also by the names they had before 2020, and those its detection task does not count.
 BDD_CATEGORIES = frozenset(
@@ -51,7 +51,7 @@ class LabelFolder:
 
     def where(self, name: str) -> Path:
         """The file with the labels of one frame."""
-        return self.path / f"{name}{self.suffix}"
+        return file_of(self.path, name, self.suffix)
 
     def read(self, name: str, size: tuple[int, int]) -> list[Label]:
         """Labels of one frame; raises :class:`InputError` where they are missing or malformed."""
@@ -78,31 +78,29 @@ class LabelList:
 
     def read(self, name: str, size: tuple[int, int]) -> list[Label]:
         """Labels of one frame; raises :class:`InputError` where they are missing or malformed."""
-        start, end = self._index[name]
+        entry = patiently(self.path, partial(self._cut, *self._index[name]))
         try:
-            with self.path.open("rb") as file:
-                file.seek(start)
-                return _labels(json.loads(file.read(end - start)).get("labels"))
-        except OSError as error:
-            raise InputError(f"{self.path}: cannot be read ({error.strerror or error})") from None
+            return _labels(json.loads(entry).get("labels"))
         except _MALFORMED:
             raise InputError(f"{self.where(name)}: not in BDD100K's form (labels[].box2d)") from None
+
+    def _cut(self, start: int, end: int) -> bytes:
+        with self.path.open("rb") as file:
+            file.seek(start)
+            return file.read(end - start)
 
     @cached_property
     def _index(self) -> dict[str, tuple[int, int]]:
         """By frame, the first byte of its entry and the one after its last."""
         index = {}
         decode, next_entry = json.JSONDecoder().raw_decode, re.compile(r"[^\s,]")
+        # Latin-1 has one character a byte, so that positions in the text are positions in the file.
+        text = read_bytes(self.path).decode("latin-1")
         try:
-            # Latin-1 has one character a byte, so that positions in the text are positions in the file.
-            with self.path.open(encoding="latin-1", newline="") as file:
-                text = file.read()
             end = text.index("[") + 1
             while (found := next_entry.search(text, end)) and found[0] != "]":
                 entry, end = decode(text, found.start())
                 index[Path(entry["name"]).stem] = found.start(), end
-        except OSError as error:
-            raise InputError(f"{self.path}: cannot be read ({error.strerror or error})") from None
         except _MALFORMED:
             raise InputError(f"{self.path}: not a list of labelled frames in BDD100K's form") from None
         if not found:
@@ -151,14 +149,12 @@ def _labels(objects: list[dict[str, Any]] | None) -> list[Label]:
 def _read_yolo(path: Path, size: tuple[int, int]) -> list[Label]:
     height, width = size
     try:
-        rows = [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        rows = [line.split() for line in read_bytes(path).decode("utf-8").splitlines() if line.strip()]
         labels = []
         for category, *values in rows:
             x, y, w, h = (float(value) for value in values)
             box = _box((x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height)
             labels.append(Label(category, box))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
     except ValueError:
         raise InputError(f"{path}: not a YOLO label file (a line must be: class cx cy w h)") from None
     return labels

@@ -12,11 +12,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from perception.data.folders import stems
+from perception.data.folders import file_of, stems
 from perception.data.images import read_mask
 from perception.data.labels import BDD_CATEGORIES, LabelList, Labels, bdd_folder, yolo_folder
 from perception.errors import InputError
-from perception.tasks import DRIVABLE, LANE, VEHICLE_CATEGORIES
+from perception.tasks import DETECTION, DRIVABLE, LANE, VEHICLE_CATEGORIES
+
+# The part of a data set that each task learns from.
+PART_OF = {DETECTION: "labels", DRIVABLE: DRIVABLE, LANE: LANE}
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +57,7 @@ class Masks:
 
     def where(self, name: str) -> Path:
         """The mask file of one frame."""
-        return self.path / f"{name}.png"
+        return file_of(self.path, name, ".png")
 
     def read(self, name: str) -> np.ndarray:
         """One mask as uint8 ``[H, W]``, 0 or 1; raises :class:`InputError` where it is missing or broken."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from perception.spec import InputSpec
-from perception.tasks import MASK_TASKS, output_names
+from perception.tasks import MASK_TASKS, TASKS, output_names
 
 # A network's raw outputs by task; what stands under each task is the network's own affair.
 Raw = dict[str, Any]
@@ -19,15 +19,18 @@ class Targets(NamedTuple):
         boxes: float ``[M, 5]``: index of the image in the batch, then x1, y1, x2, y2.
         drivable: uint8 ``[N, H, W]``, 0 or 1.
         lane: uint8 ``[N, H, W]``, 0 or 1.
+        tasks: those that all images of the batch are labelled for; what belongs to others is empty.
     """
 
     boxes: Tensor
     drivable: Tensor
     lane: Tensor
+    tasks: tuple[str, ...] = TASKS
 
     def to(self, device: torch.device | str) -> "Targets":
         """The same labels on another device."""
-        return Targets(*(part.to(device, non_blocking=True) for part in self))
+        boxes, drivable, lane = (part.to(device, non_blocking=True) for part in self[:3])
+        return Targets(boxes, drivable, lane, self.tasks)
 
 
 class Decoded(NamedTuple):

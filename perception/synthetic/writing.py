@@ -1,8 +1,10 @@
 """Write synthetic scenes to disk in the YOLOP layout, with several processes."""
 
+import json
 import multiprocessing
 import os
-import tempfile
+import signal
+import threading
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import cv2
 import numpy as np
 
 from perception.errors import InputError
-from perception.files import writable_folder, write_json
+from perception.files import scratch
 from perception.geometry import check_size
 from perception.progress import track
 from perception.synthetic.scene import SIZE, Scene, render
@@ -43,19 +45,15 @@ def write(
         )
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out}: already exists and is not an empty folder, choose another one")
-    writable_folder(out.parent)
-    try:
-        with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as temporary:
-            building = Path(temporary) / out.name
-            for folder in _FOLDERS:
-                for split in _SPLITS:
-                    (building / folder / split).mkdir(parents=True)
-            counts = zip(_SPLITS, (train, val), strict=True)
-            jobs = [(building, split, i, seed, size) for split, count in counts for i in range(count)]
-            _run(jobs, min(workers or os.cpu_count() or 1, len(jobs)))
-            building.replace(out)
-    except OSError as error:
-        raise InputError(f"{out}: cannot be written ({error.strerror or error})") from None
+    with scratch(out) as temporary:
+        building = temporary / out.name
+        for folder in _FOLDERS:
+            for split in _SPLITS:
+                (building / folder / split).mkdir(parents=True)
+        counts = zip(_SPLITS, (train, val), strict=True)
+        jobs = [(building, split, i, seed, size) for split, count in counts for i in range(count)]
+        _run(jobs, min(workers or os.cpu_count() or 1, len(jobs)))
+        building.replace(out)
 
 
 def _run(jobs: list[_Job], workers: int) -> None:
@@ -65,13 +63,27 @@ def _run(jobs: list[_Job], workers: int) -> None:
         return
     # Spawned, not forked: safe beside threads, and the same on every system.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+    with ProcessPoolExecutor(workers, context, initializer=_begin) as pool:
         try:
             for _ in track(pool.map(_render_and_save, jobs, chunksize=4), len(jobs), "scenes"):
                 pass
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def _begin() -> None:
+    """Make a worker process single-threaded, and end it when its parent ends, however that is interrupted or killed."""
+    cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
 
 
 def _render_and_save(job: _Job) -> None:
@@ -89,7 +101,8 @@ def _save(root: Path, split: str, name: str, scene: Scene) -> None:
         {"category": category, "box2d": dict(zip(("x1", "y1", "x2", "y2"), box, strict=True))}
         for category, box in zip(scene.categories, scene.boxes.tolist(), strict=True)
     ]
-    write_json(boxes / f"{name}.json", {"name": name, "frames": [{"timestamp": 0, "objects": objects}]})
+    label = {"name": name, "frames": [{"timestamp": 0, "objects": objects}]}
+    (boxes / f"{name}.json").write_text(json.dumps(label, indent=2) + "\n", encoding="utf-8")
 
 
 def _encode(path: Path, picture: np.ndarray, options: list[int] | None = None) -> None:

@@ -34,8 +34,8 @@ class OnnxRuntime:
 
     def __init__(self, path: Path, provider: Provider = "auto", threads: int = 0):
         self.path = path
-        self._library = _import(path)
-        self._session = _open_session(self._library, path, provider, threads)
+        self._library = import_library(path)
+        self._session = open_session(self._library, path, provider, threads)
         metadata = self._session.get_modelmeta().custom_metadata_map
         self.info = parse_deployed(path, metadata.get(ONNX_METADATA_KEY))
         self.batch = _check_signature(path, self._session, self.info)
@@ -157,7 +157,8 @@ def _milliseconds(start: float, end: float) -> float:
     return (end - start) * 1000
 
 
-def _import(path: Path) -> ModuleType:
+def import_library(path: Path) -> ModuleType:
+    """ONNX Runtime, which ``path`` needs; raises InputError where it is absent."""
     try:
         import onnxruntime
     except ImportError as error:
@@ -165,7 +166,7 @@ def _import(path: Path) -> ModuleType:
     return onnxruntime
 
 
-def _open_session(library: ModuleType, path: Path, provider: Provider, threads: int) -> Any:
+def open_session(library: ModuleType, path: Path, provider: Provider, threads: int) -> Any:
     """Open ``path``; a provider that was asked for and is not there is an error, ``auto`` takes what works."""
     available = library.get_available_providers()
     wanted = _PROVIDERS[provider]
@@ -196,13 +197,13 @@ def _options(library: ModuleType, threads: int) -> Any:
 def _check_signature(path: Path, session: Any, info: Deployed) -> int:
     """Compare inputs and outputs with what this project writes; returns the batch size."""
     inputs, outputs = (
-        {value.name: (_type(value.type), [_side(side) for side in value.shape]) for value in values}
+        {value.name: (element_type(value.type), [_side(side) for side in value.shape]) for value in values}
         for values in (session.get_inputs(), session.get_outputs())
     )
     return check_signature(path, inputs, outputs, info.spec)
 
 
-def _type(kind: str) -> str:
+def element_type(kind: str) -> str:
     """``tensor(float)`` to ``float32``."""
     name = kind.removeprefix("tensor(").removesuffix(")")
     return _TYPES.get(name, name)

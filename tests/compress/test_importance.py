@@ -4,9 +4,9 @@ import pytest
 import torch
 import torch_pruning as tp
 
-from compress.names import IMPORTANCES
 from compress.groups import ChannelGroups
 from compress.importance import Safe, TorchPruning, importance, measure
+from compress.names import IMPORTANCES
 from perception.errors import InputError
 from perception.networks.base import Targets
 
@@ -102,6 +102,61 @@ def test_measure_on_yolop(network, batches):
     assert all(parameter.grad is None for parameter in network.parameters())
 
 
+def scores(network, **settings):
+    return Safe(protect=0, **settings)(network, ChannelGroups(network), [red()]).scores["body"]
+
+
+def test_rank_penalty_is_by_place_not_by_size(linear):
+    network = linear((0, 1), (1, 1))
+    by_task, conflict, mean = measured(network)
+    tci = (by_task / mean[:, None]).amax(0)
+    places = [sum(float(other < value) for other in part) / 4 for part in (tci, conflict) for value in part]
+    expected = [a - 0.3 * b for a, b in zip(places[:4], places[4:], strict=True)]
+    assert scores(network, conflict=0.3, penalty="rank").tolist() == pytest.approx(expected)
+
+
+def test_tie_penalty_decides_among_near_equals_only(linear):
+    network = linear((0, 1), (1, 1))
+    with torch.no_grad():  # importance of channels 0 and 1 nearly alike; only in the former do tasks disagree
+        network.head.weight[..., 0, 0] = torch.tensor([[2.0, 0.99, 0.1, 9.0], [-2.0, 0.99, 0.1, -9.0]])
+    plain = scores(network, conflict=0)
+    found = scores(network, conflict=1, penalty="tie")
+    assert plain[0] > plain[1] and found[0] < found[1]
+    assert found.argsort().tolist()[::3] == plain.argsort().tolist()[::3]
+
+
+@pytest.mark.parametrize("combine", ["max", "sum"])
+def test_weight_of_a_task_multiplies_its_importance(linear, network, batches, combine):
+    groups = ChannelGroups(network)
+    plain = Safe(0, combine, 0.1)(network, groups, batches)
+    lane = Safe(0, combine, 0.1, weights={"lane": 3.0})(network, groups, batches)
+    for group in groups:
+        by_task = {task: parts[group.path] for task, parts in plain.by_task.items()}
+        weighted = torch.stack([by_task["detection"], by_task["drivable"], 3 * by_task["lane"]])
+        expected = weighted.amax(0) if combine == "max" else weighted.sum(0)
+        assert torch.allclose(lane.scores[group.path], expected)
+        assert not (plain.forbidden[group.path] & ~lane.forbidden[group.path]).any()
+    kept = [sum(int(mask.sum()) for mask in ranking.forbidden.values()) for ranking in (plain, lane)]
+    assert kept[1] > kept[0]
+
+
+def test_weight_of_an_unknown_task_is_an_input_error(network, batches):
+    with pytest.raises(InputError, match="protect lanes: yolop has detection, drivable, lane"):
+        Safe(weights={"lanes": 2.0})(network, ChannelGroups(network), batches)
+
+
+def test_given_up_is_a_share_of_each_tasks_importance(network, batches):
+    groups = ChannelGroups(network)
+    ranking = Safe()(network, groups, batches)
+    everything = {group.path: list(range(group.channels)) for group in groups}
+    assert ranking.given_up(everything) == pytest.approx(dict.fromkeys(network.spec.tasks, 1.0))
+    assert ranking.given_up({}) == dict.fromkeys(network.spec.tasks, 0.0)
+    lane_head = {"model.34.conv": everything["model.34.conv"]}
+    only = ranking.given_up(lane_head)
+    assert only["lane"] > 0 and only["detection"] == only["drivable"] == 0
+    assert importance("random")(network, groups, []).given_up(everything) == {}
+
+
 def test_nothing_to_remove_is_an_input_error(network, batches):
     with pytest.raises(InputError, match="no layer whose channels may be removed"):
         measure(network, [], batches)
@@ -124,7 +179,7 @@ def test_taylor_is_torch_prunings_own(network, batches):
     ranking = importance("taylor")(network, groups, batches)
     for images, targets in batches:
         sum(network.losses(network(network.normalise(images)), targets).values()).backward()
-    own = tp.importance.GroupTaylorImportance()
+    own = tp.importance.GroupTaylorImportance(group_reduction="mean", normalizer="lamp")
     for group in groups:
         assert torch.allclose(ranking.scores[group.path], own(group.source).double(), rtol=1e-4)
 

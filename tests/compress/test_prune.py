@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from compress.names import IMPORTANCES
 from compress.data import Frames, Source
+from compress.names import IMPORTANCES
 from compress.plan import Budget
 from compress.prune import PruneSettings, prune, prune_checkpoint, reestimate
 from perception import checkpoint

@@ -61,4 +61,4 @@ def files(source: Path) -> dict[str, Path]:
 @pytest.fixture
 def traced_before(files: dict[str, Path], monkeypatch) -> None:
     """Saves the seconds of tracing where a test is about what comes after it."""
-    monkeypatch.setattr(onnx_writer, "build", lambda network, deployed, batch: onnx.load(files[deployed.precision]))
+    monkeypatch.setattr(onnx_writer, "trace", lambda network, batch: onnx.load(files["fp32"]))

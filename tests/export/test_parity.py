@@ -4,11 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 import pytest
 import torch
 
-from export.onnx_writer import build
-from export.parity import Measure, Parity, compare, compare_outputs, require_parity
+from export.graph import tidy
+from export.lowering import Calibration, lowered
+from export.onnx_writer import finished, trace
+from export.parity import Measure, Parity, compare, compare_metrics, compare_outputs, require_parity
+from export.precision import to_fp16
 from export.session import Session
 from perception.errors import GateFailed, InputError
 from perception.spec import Deployed, InputSpec
@@ -118,17 +122,46 @@ def test_another_network_is_told_apart(files, network):
     require_parity(network, files["fp32"])
 
 
-def test_fp16_that_overflows_fails(network, tmp_path: Path):
+@pytest.mark.parametrize(
+    ("network", "precision", "points"),
+    [
+        ("yolop", "fp32", 0.1),
+        ("yolop", "fp16", 0.1),
+        ("rmt-ppad", "fp16", 0.2),
+        ("own", "fp16", 0.1),
+        ("own", "int8", 2),
+    ],
+)
+def test_what_metrics_may_change_by(camvid, network, precision, points):
+    def infer(images: np.ndarray) -> Outputs:
+        return _outputs([A], [0.5])
+
+    session = Session(infer, Deployed(network, SPEC, precision, 1, 1, ""), 1)
+    limits = {measure.name.split(",")[0]: measure.limit for measure in compare_metrics(infer, session, camvid)}
+    assert limits["lane_IoU"] == limits["drivable_mIoU"] == points
+    assert limits["mAP50"] == max(points, 100 / 195)
+
+
+def test_fp16_that_overflows_fails_and_is_not_what_export_writes(network, tmp_path: Path):
     """The first layers reach 1e6 and the next ones undo it: sound in FP32, and on a CPU that computes so."""
     loud = copy.deepcopy(network)
     with torch.no_grad():
         loud.model[0].conv.bn.weight.mul_(1e6)
         loud.model[0].conv.bn.bias.mul_(1e6)
         loud.model[1].conv.weight.mul_(1e-6)
-    file = tmp_path / "loud.onnx"
-    onnx.save(build(loud, Deployed("yolop", loud.spec, "fp16", 1, 1, "")), file)
+    deployed = Deployed("yolop", loud.spec, "fp16", 1, 1, "")
+    plain, file = trace(loud), tmp_path / "loud.onnx"
+    naive = ir.from_proto(plain)
+    to_fp16(naive)
+    onnx.save(finished(tidy(naive), deployed), file)
     with pytest.raises(GateFailed, match="differs from the network in"):
         require_parity(loud, file)
+
+    model, kept = next(lowered(plain, "fp16", loud.spec, Calibration()))
+    onnx.save(finished(model, deployed), file)
+    require_parity(loud, file)
+    found = [node for node in kept if node.why.startswith(("reaches", "reads", "feeds", "loses"))]
+    assert any(node.operator == "Conv" and "reaches" in node.why for node in found) and len(found) < 10
 
 
 def test_pictures_must_be_there(files, network, tmp_path):

@@ -162,3 +162,29 @@ def test_parse_size(text):
 def test_parse_size_names_what_it_wants(text):
     with pytest.raises(InputError, match="HEIGHTxWIDTH"):
         parse_size(text)
+
+
+@pytest.mark.parametrize(
+    ("native", "size", "resize", "expected"),
+    [
+        ((720, 1280), (640, 640), "stretch", cv2.INTER_LINEAR),
+        ((720, 1280), (384, 640), "letterbox", cv2.INTER_LINEAR),
+        ((360, 640), (640, 640), "stretch", cv2.INTER_LINEAR),
+        ((1080, 1920), (384, 640), "letterbox", cv2.INTER_AREA),
+        ((720, 1280), (640, 416), "stretch", cv2.INTER_AREA),
+    ],
+)
+def test_pictures_shrunk_by_more_than_two_are_averaged_by_area(native, size, resize, expected):
+    placed = fit(native, size, resize)
+    assert placed.interpolation == expected
+    image = np.random.default_rng(0).integers(0, 256, (*native, 3), np.uint8)
+    np.testing.assert_array_equal(
+        placed.image(image)[placed.window], cv2.resize(image, placed.inner[::-1], interpolation=expected)
+    )
+
+
+def test_shrinking_by_two_is_the_same_by_area_and_linearly():
+    image = np.random.default_rng(0).integers(0, 256, (720, 1280, 3), np.uint8)
+    placed = fit((720, 1280), (384, 640), "letterbox")
+    by_area = cv2.resize(image, (640, 360), interpolation=cv2.INTER_AREA)
+    np.testing.assert_array_equal(placed.image(image)[placed.window], by_area)

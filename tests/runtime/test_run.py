@@ -6,7 +6,7 @@ import pytest
 
 from perception.errors import InputError
 from runtime.backends import open_backend
-from runtime.pipeline import Frame
+from runtime.pipeline import Frame, SourceLost
 from runtime.run import run
 from runtime.sources import Source, drawn_source, open_source
 
@@ -105,6 +105,13 @@ def test_a_video_that_breaks_off_leaves_nothing(backend, tmp_path):
 def test_interrupting_a_camera_keeps_what_it_saw(backend, tmp_path):
     source = Source("camera 0", "camera", broken_after(3, KeyboardInterrupt()), 12.0)
     assert run(backend, source, tmp_path / "seen.mp4") == 3
+    assert cv2.VideoCapture(str(tmp_path / "seen.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == 3
+
+
+def test_a_camera_that_is_pulled_out_leaves_what_it_saw(backend, tmp_path, capsys):
+    source = Source("camera 0", "camera", broken_after(3, SourceLost("camera 0: gone")), 12.0)
+    assert run(backend, source, tmp_path / "seen.mp4") == 3
+    assert "camera 0: gone" in capsys.readouterr().err
     assert cv2.VideoCapture(str(tmp_path / "seen.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == 3
 
 

@@ -64,9 +64,9 @@ def test_a_phase_that_fails_is_still_recorded(sampler, clock):
     assert sampler.left
 
 
-def test_the_real_sampler(tmp_path):
+def test_the_real_sampler():
     with Watch() as watch, watch.phase("network"):
         pass
     record = watch.record("")
-    assert record["sampler"]["seconds"] >= record["phases"][0]["to"] - 0.01
+    assert record["sampler"]["samples"] >= 1
     assert isinstance(record["sampler"]["certified"], bool)

@@ -1,6 +1,7 @@
 """The same two tiny frames, written in each of the layouts."""
 
 import json
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,6 +108,19 @@ def write_layout(root: Path, layout: str, split: str = "val") -> None:
             for frame in reversed(frames())
         ]
         write_text(root / f"labels/det_20/det_{split}.json", json.dumps(listed, indent=1))
+
+
+@pytest.fixture
+def turn():
+    """A JPEG whose EXIF tag says how it is to be turned: 1 not at all, 3 upside down, 6 to the right."""
+
+    def add(jpeg: bytes, orientation: int) -> bytes:
+        # One big-endian directory with one entry: tag 0x112, a short, one of them.
+        entry = struct.pack(">HHIHH", 0x112, 3, 1, orientation, 0)
+        content = b"Exif\0\0" + b"MM\0*" + struct.pack(">IH", 8, 1) + entry + bytes(4)
+        return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(content) + 2) + content + jpeg[2:]
+
+    return add
 
 
 @pytest.fixture

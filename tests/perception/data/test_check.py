@@ -34,8 +34,8 @@ def test_whole_data_sets_have_no_faults_and_the_same_figures(any_layout):
     assert summary.shares == pytest.approx({"drivable": 18 * 40 / (48 * 64), "lane": 16 * 3 / (48 * 64)})
 
 
-def test_every_kind_is_found_at_once_and_names_its_file(yolop):
-    for number in range(8):
+def test_every_kind_is_found_at_once_and_names_its_file(yolop, turn):
+    for number in range(10):
         for folder, suffix in (("images", "jpg"), ("det_annotations", "json")):
             shutil.copy(yolop / folder / f"val/b-first.{suffix}", yolop / folder / f"val/{number}.{suffix}")
         for folder in ("da_seg_annotations", "ll_seg_annotations"):
@@ -52,6 +52,9 @@ def test_every_kind_is_found_at_once_and_names_its_file(yolop):
     add_object(labels / "5.json", "car", 20, 10, 20, 30)
     add_object(labels / "6.json", "person", 50, 10, 70, 30)
     cv2.imwrite(str(masks / "7.png"), np.full((24, 32), 3, np.uint8))
+    shutil.copy(yolop / "images/val/8.jpg", yolop / "images/val/8.png")
+    slope = cv2.imencode(".jpg", np.tile(np.arange(64, dtype=np.uint8), (48, 1)))[1].tobytes()
+    (yolop / "images/val/9.jpg").write_bytes(turn(slope, 3))
 
     result = check(yolop)
     files = {(fault.kind, fault.file.relative_to(yolop).as_posix()) for fault in result.faults}
@@ -69,10 +72,12 @@ def test_every_kind_is_found_at_once_and_names_its_file(yolop):
         ("box outside the picture", "det_annotations/val/6.json"),
         ("mask of another size", "da_seg_annotations/val/7.png"),
         ("unexpected mask value", "da_seg_annotations/val/7.png"),
+        ("pictures of one name", "images/val/8.png"),
+        ("turned picture", "images/val/9.jpg"),
     }
     assert len(result.faults) == len(files)
     assert list(result.counts) == list(KINDS)
-    assert result.splits[0].frames == 9
+    assert result.splits[0].frames == 11
 
 
 def test_boxes_rounded_to_the_border_are_no_fault(yolop):

@@ -56,9 +56,33 @@ def test_an_unknown_split_says_which_there_are(any_layout):
         open_dataset(root, "train")
 
 
-def test_a_split_without_one_of_its_parts_is_named(yolop):
-    shutil.rmtree(yolop / "ll_seg_annotations/val")
-    with pytest.raises(InputError, match=r"half a data set of the yolop layout, missing: ll_seg_annotations/val$"):
+@pytest.mark.parametrize(
+    ("folder", "tasks"),
+    [
+        ("ll_seg_annotations", ("detection", "drivable")),
+        ("da_seg_annotations", ("detection", "lane")),
+        ("det_annotations", ("drivable", "lane")),
+    ],
+)
+def test_a_task_without_its_folder_is_not_labelled(yolop, tiny_frames, folder, tasks):
+    shutil.rmtree(yolop / folder / "val")
+    dataset = open_dataset(yolop, tasks=tasks)
+    assert dataset.tasks == dataset[0].tasks == tasks
+    present = {
+        "detection": len(dataset[0].boxes) > 0,
+        "drivable": dataset[0].drivable.any(),
+        "lane": dataset[0].lane.any(),
+    }
+    assert present == {task: task in tasks for task in present}
+    with pytest.raises(InputError, match=rf"half a data set of the yolop layout, missing: {folder}/val$"):
+        open_dataset(yolop, tasks=("detection", "drivable", "lane"))
+
+
+def test_pictures_alone_are_half_a_data_set(yolop):
+    for folder in ("det_annotations", "da_seg_annotations", "ll_seg_annotations"):
+        shutil.rmtree(yolop / folder / "val")
+        (yolop / folder / "train").mkdir()
+    with pytest.raises(InputError, match="half a data set"):
         open_dataset(yolop)
 
 
@@ -74,6 +98,52 @@ def test_a_picture_without_its_label_or_mask_is_named_at_once(yolop, file):
     (yolop / file).unlink()
     with pytest.raises(InputError, match=rf"{file}: missing \(1 of 2 pictures"):
         open_dataset(yolop)
+
+
+def test_frames_that_lack_something_or_share_a_name_can_be_left_out(yolop):
+    for folder, suffix in (("images", "jpg"), ("det_annotations", "json"), ("da_seg_annotations", "png")):
+        for name in ("no-lane", "twice"):
+            shutil.copy(yolop / folder / f"val/b-first.{suffix}", yolop / folder / f"val/{name}.{suffix}")
+    shutil.copy(yolop / "ll_seg_annotations/val/b-first.png", yolop / "ll_seg_annotations/val/twice.png")
+    shutil.copy(yolop / "ll_seg_annotations/val/b-first.png", yolop / "ll_seg_annotations/val/stray.png")
+    shutil.copy(yolop / "images/val/twice.jpg", yolop / "images/val/twice.png")
+    with pytest.raises(InputError, match="shares its name"):
+        open_dataset(yolop)
+    dataset = open_dataset(yolop, on_bad="skip")
+    assert dataset.names == ("b-first", "c-second")
+    assert [line.split("/")[-1] for line in dataset.left_out] == [
+        "twice.png: shares its name with twice.jpg",
+        "no-lane.png: missing",
+    ]
+
+
+def test_suffixes_in_capitals(yolop):
+    for file in [*yolop.glob("*/val/b-first.*")]:
+        file.rename(file.with_suffix(file.suffix.upper()))
+    assert len(list(yolop.glob("*/val/b-first.[A-Z]*"))) == 4
+    first, _ = open_dataset(yolop)
+    assert (first.name, len(first.boxes), first.lane.max()) == ("b-first", 2, 1)
+
+
+def test_a_path_of_any_characters_and_symbolic_links(yolop, tmp_path_factory):
+    odd = tmp_path_factory.mktemp("odd") / "道路 für [α]*?"
+    odd.mkdir()
+    for folder in yolop.iterdir():
+        (odd / folder.name).symlink_to(folder)
+    picture = yolop / "images/val/b-first.jpg"
+    picture.rename(yolop / "taken.jpg")
+    picture.symlink_to(yolop / "taken.jpg")
+    assert [len(sample.boxes) for sample in open_dataset(odd)] == [2, 0]
+    (yolop / "taken.jpg").unlink()
+    with pytest.raises(InputError, match=r"b-first\.jpg: cannot be read"):
+        open_dataset(odd)[0]
+
+
+def test_frames_of_several_sizes(yolop):
+    for folder, suffix in (("images", "jpg"), ("da_seg_annotations", "png"), ("ll_seg_annotations", "png")):
+        file = yolop / folder / f"val/c-second.{suffix}"
+        cv2.imwrite(str(file), cv2.resize(cv2.imread(str(file), cv2.IMREAD_UNCHANGED), (100, 30)))
+    assert [sample.lane.shape for sample in open_dataset(yolop)] == [(48, 64), (30, 100)]
 
 
 def test_pictures_that_the_list_leaves_out_are_no_frames(bdd100k):

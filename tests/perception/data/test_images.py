@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from perception.data import pictures
-from perception.data.images import read_image, read_mask
+from perception.data.images import is_turned, read_image, read_mask
 from perception.errors import InputError
 
 
@@ -38,6 +38,35 @@ def test_a_cut_jpeg_is_refused_wherever_it_is_cut(tmp_path, options, thumbnail):
         path.write_bytes(whole[:length])
         with pytest.raises(InputError, match=r"frame\.jpg: "):
             read_image(path)
+
+
+@pytest.mark.parametrize(
+    ("orientation", "shape", "corner"), [(1, (40, 60), "first"), (3, (40, 60), "last"), (6, (60, 40), "left")]
+)
+def test_pictures_are_turned_as_their_tag_says(tmp_path, turn, orientation, shape, corner):
+    stored = jpeg()
+    path = tmp_path / "frame.jpg"
+    path.write_bytes(stored)
+    plain = read_image(path)
+    assert not is_turned(path)
+    path.write_bytes(turn(stored, orientation))
+    image = read_image(path)
+    assert image.shape[:2] == shape
+    assert is_turned(path) == (orientation != 1)
+    first = {"first": plain[0, 0], "last": plain[-1, -1], "left": plain[-1, 0]}[corner]
+    np.testing.assert_array_equal(image[0, 0], first)
+
+
+def test_grey_pictures_become_colour(tmp_path):
+    cv2.imwrite(str(tmp_path / "grey.jpg"), np.full((8, 8), 90, np.uint8))
+    np.testing.assert_allclose(read_image(tmp_path / "grey.jpg"), np.full((8, 8, 3), 90), atol=1)
+
+
+def test_cmyk_pictures_become_rgb(tmp_path):
+    pillow = pytest.importorskip("PIL.Image", reason="needs Pillow to write CMYK")
+    pillow.new("CMYK", (16, 16), (0, 255, 255, 0)).save(tmp_path / "red.jpg", quality=95)
+    red, green, blue = read_image(tmp_path / "red.jpg")[8, 8].tolist()
+    assert red > 200 and green < 60 and blue < 60
 
 
 def test_bytes_after_the_end_of_a_jpeg_do_no_harm(tmp_path):

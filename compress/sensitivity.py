@@ -1,0 +1,159 @@
+"""What each task lives on: loss and metrics while channels leave one room of the network at a time."""
+
+import copy
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from compress.data import Batch, Frames, Source, collate, loader
+from compress.device import choose
+from compress.gradients import Measured, measure
+from compress.groups import ChannelGroups
+from compress.prune import reestimate
+from compress.validate import validate
+from perception import checkpoint
+from perception.data import open_dataset
+from perception.errors import require
+from perception.evaluation import headline
+from perception.networks.base import Network
+from perception.progress import Progress
+
+
+@dataclass(frozen=True)
+class SensitivitySettings:
+    """How much is looked at; the defaults are cheap.
+
+    Attributes:
+        ratios: shares of each group's channels in a room that are taken, the least important first.
+        depth: how many parts of a layer's path name its room: 2 makes ``model.4.m.0.cv1`` part of ``model.4``; the more
+            parts, the finer the rooms.
+        frames: of the validation split, the first so many.
+        calibration: training images that importance and conflict are measured on.
+        reestimation: training images that batch norms are measured on again after each removal.
+        batch: images at a time.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        seed: of the choice of images.
+    """
+
+    ratios: tuple[float, ...] = (0.25, 0.5)
+    depth: int = 2
+    frames: int = 200
+    calibration: int = 64
+    reestimation: int = 64
+    batch: int = 16
+    device: str = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raises InputError for numbers that make no sense."""
+        for ratio in self.ratios:
+            require(0 < ratio < 1, "ratio", ratio, "must lie between 0 and 1")
+        for name in ("depth", "frames", "calibration", "reestimation", "batch"):
+            require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+
+
+def sensitivity(source: Path, data: Path, settings: SensitivitySettings) -> dict[str, Any]:
+    """Measure the network in ``source`` whole, and with each room thinned by each ratio.
+
+    Returns:
+        ``whole``: ``loss`` and ``score`` by name; ``rooms``: for each the mean ``conflict`` by pair of tasks and, in
+        ``thinned`` by ratio, loss, score and the share of parameters ``kept``; and the ``settings``.
+
+    Raises:
+        InputError: for files or data that cannot be used.
+    """
+    network = checkpoint.load(source).network
+    compute = choose(settings.device)
+    network.to(compute.device)
+    frames = Frames([Source(data)], "train", network.spec)
+    judged = Frames([Source(data)], "val", network.spec)
+
+    def batches(images: int) -> Iterator[Batch]:
+        return itertools.islice(loader(frames, settings.batch, settings.seed), max(1, images // settings.batch))
+
+    def look(at: Network) -> dict[str, Any]:
+        with compute.autocast():
+            loss = losses(at, judged, min(settings.frames, len(judged)), settings.batch)
+        return {"loss": loss, "score": headline(validate(at, open_dataset(data, "val"), frames=settings.frames))}
+
+    found = rooms(network, settings.depth)
+    # Once a region, not once a room: only so are tasks weighed against each other by all that they use.
+    measured = {}
+    for region in {region: None for region, _ in found.values()}:
+        with compute.autocast():
+            measured[region] = measure(network, ChannelGroups(network, region), batches(settings.calibration))
+    with Progress("sensitivity", 1 + len(found) * len(settings.ratios)) as progress:
+        whole = look(network)
+        progress.step()
+        records = {}
+        for name, (region, paths) in found.items():
+            thinned = {}
+            for ratio in settings.ratios:
+                smaller = copy.deepcopy(network)
+                ChannelGroups(smaller, region).remove(least_important(measured[region], paths, ratio))
+                with compute.autocast():
+                    reestimate(smaller, batches(settings.reestimation))
+                thinned[f"{ratio:g}"] = {"kept": round(_size(smaller) / _size(network), 4), **look(smaller)}
+                progress.step(note=f"{name} {ratio:g}")
+            records[name] = {"conflict": mean_conflict(measured[region], paths), "thinned": thinned}
+    return {"settings": asdict(settings), "whole": whole, "rooms": records}
+
+
+def rooms(network: Network, depth: int) -> dict[str, tuple[str, set[str]]]:
+    """Group paths by the first ``depth`` parts of their path, with the region that they are found in.
+
+    Every region counts; what lies in several is taken from the first.
+    """
+    found: dict[str, tuple[str, set[str]]] = {}
+    seen: set[str] = set()
+    for region in network.regions:
+        for group in ChannelGroups(network, region):
+            if group.path not in seen:
+                seen.add(group.path)
+                name = ".".join(group.path.split(".")[:depth])
+                found.setdefault(name, (region, set()))[1].add(group.path)
+    return dict(sorted(found.items(), key=lambda item: _natural(item[0])))
+
+
+def least_important(measured: Measured, paths: Iterable[str], ratio: float) -> dict[str, list[int]]:
+    """Of each group the ``ratio`` of channels whose largest importance to any task is least; one stays at least."""
+    doomed = {}
+    for path in paths:
+        largest = (measured.importance[path] / measured.mean[:, None]).amax(0)
+        doomed[path] = largest.argsort()[: min(int(ratio * len(largest)), len(largest) - 1)].tolist()
+    return doomed
+
+
+def mean_conflict(measured: Measured, paths: Iterable[str]) -> dict[str, float]:
+    """Average over the channels of ``paths`` by pair of tasks, such as ``detection-lane``."""
+    over_channels = torch.cat([measured.by_pair[path] for path in paths], 1).mean(1)
+    pairs = itertools.combinations(measured.tasks, 2)
+    return {"-".join(pair): round(float(value), 4) for pair, value in zip(pairs, over_channels, strict=True)}
+
+
+@torch.no_grad()
+def losses(network: Network, frames: Frames, count: int, batch: int) -> dict[str, float]:
+    """Mean loss by task over the first ``count`` frames, in evaluation mode."""
+    network.eval()
+    device = next(network.parameters()).device
+    totals: dict[str, float] = {}
+    for start in range(0, count, batch):
+        part = range(start, min(start + batch, count))
+        images, targets = collate([frames[0, index] for index in part])
+        raw = network(network.normalise(images.to(device)))
+        for task, loss in network.losses(raw, targets.to(device)).items():
+            totals[task] = totals.get(task, 0.0) + float(loss) * len(part) / count
+    return totals
+
+
+def _size(network: Network) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def _natural(path: str) -> list[tuple[int, str]]:
+    """``model.10`` behind ``model.9``."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in path.split(".")]

@@ -1,0 +1,75 @@
+"""Checks the images without Docker: ``make docker-check``, as root, on x86, with access to package mirrors.
+
+    python docker/check [--folder DIR]
+
+Dockerfiles and shell commands by hadolint and shellcheck, the boards' wheels by pip, and the steps of the JetPack 6
+image in an emulated arm64 Debian. Prints what held and what could not be tried. Exit status 1 where something failed.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from dockerfile import read_dockerfile
+from findings import Finding, last_line, table
+from lint import lint
+from replay import Replay
+from rootfs import RELEASE, Root, check_means, emulation
+from wheels import resolve
+
+from perception.command import say
+from perception.errors import InputError
+
+ROOT = Path(__file__).parents[2]
+DOCKER = ROOT / "docker"
+IMAGE = DOCKER / "jetpack6.Dockerfile"
+TEACHER = ROOT / "panoedge" / "assets" / "teacher.safetensors"
+
+
+def replay(folder: Path) -> Iterator[Finding]:
+    """The steps of the image and its default command, in a root filesystem under ``folder``."""
+    onnx = folder / "teacher.onnx"
+    subprocess.run([sys.executable, "-m", "export", "onnx", TEACHER, "--out", onnx], check=True, stdout=sys.stderr)
+    instructions = read_dockerfile(IMAGE)
+    with emulation():
+        say(f"debootstrap --arch=arm64 {RELEASE}")
+        try:
+            root = Root.make(folder / "root")
+        except subprocess.CalledProcessError as error:
+            yield Finding(f"debootstrap --arch=arm64 {RELEASE}", "FAILS", last_line(error.stdout + error.stderr))
+            return
+        yield Finding(f"debootstrap --arch=arm64 {RELEASE}", "holds")
+        image = Replay(root, ROOT, say)
+        for finding in image.follow(instructions):
+            yield finding
+            if finding.outcome == "FAILS":
+                return
+        command = next(each for each in instructions if each.name == "CMD")
+        yield from image.try_out(command.words(), onnx)
+
+
+def main() -> int:
+    """Check everything; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="docker-check", description="Check the images without Docker.")
+    parser.add_argument("--folder", type=Path, help="make a temporary folder in here, 1 GB (default: the system's)")
+    arguments = parser.parse_args()
+    try:
+        check_means()
+        with tempfile.TemporaryDirectory(prefix="docker-check-", dir=arguments.folder) as folder:
+            say("hadolint and shellcheck")
+            findings = list(lint(DOCKER, sorted(DOCKER.glob("*.Dockerfile")), [*DOCKER.glob("check/*.sh")]))
+            say("wheels")
+            findings += resolve(ROOT)
+            findings += replay(Path(folder))
+    except InputError as error:
+        print(f"docker-check: {error}", file=sys.stderr)
+        return 2
+    print(table(findings))
+    return int(any(finding.outcome == "FAILS" for finding in findings))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,120 @@
+"""One cell after another: prune, recover, evaluate, write down; what is written down already is not done again."""
+
+import hashlib
+import json
+import time
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from compress.data import Source
+from compress.distill import DistillSettings, distill
+from compress.loop import Schedule
+from compress.plan import Budget, OutOfReach
+from compress.prune import PruneSettings, prune_checkpoint
+from compress.train import TrainSettings, train
+from compress.validate import validate
+from panoedge.ablate.settings import METHODS, NONE, TEACHER, AblationSettings, Cell
+from perception import checkpoint
+from perception.cost import cost
+from perception.data import open_dataset
+from perception.files import read_json, sha256, write_json
+
+
+@dataclass(frozen=True)
+class Study:
+    """An ablation in its folder.
+
+    Each cell is ``cells/NAME.HASH.json`` and each pruned network ``networks/NAME.HASH.safetensors``, where the hash is
+    of all that decides what is in it; so other settings in the same folder are other files.
+
+    Attributes:
+        teacher: checkpoint that every cell starts from.
+        data: training and validation frames.
+        settings: what is compared.
+        out: folder for everything.
+    """
+
+    teacher: Path
+    data: Path
+    settings: AblationSettings
+    out: Path
+
+    def result(self, cell: Cell) -> dict[str, Any]:
+        """The record of a cell: from its file, or made now. A budget out of reach is a ``fault`` in it.
+
+        Raises:
+            InputError: for a teacher or data that cannot be used.
+        """
+        recipe = self._recipe(cell) | {"frames": self.settings.frames}
+        file = self._file("cells", cell, recipe, ".json")
+        if file.exists():
+            return read_json(file)
+        record: dict[str, Any] = {"cell": asdict(cell), "recipe": recipe}
+        began = time.monotonic()
+        try:
+            loaded = checkpoint.load(self.network(cell))
+        except OutOfReach as fault:
+            record["fault"] = str(fault)
+        else:
+            costs = cost(loaded.network)
+            made = time.monotonic()
+            metrics = validate(loaded.network, open_dataset(self.data, "val"), frames=self.settings.frames)
+            taken = {"making": round(made - began, 1), "validation": round(time.monotonic() - made, 1)}
+            record |= {"params": costs.parameters, "macs": costs.macs, "metrics": metrics, "seconds": taken}
+        write_json(file, record)
+        return record
+
+    def network(self, cell: Cell) -> Path:
+        """The checkpoint of a cell, made where there is none.
+
+        Raises:
+            InputError: for a teacher or data that cannot be used; OutOfReach where pruning cannot meet the budget.
+        """
+        if cell.method == TEACHER:
+            return self.teacher
+        path = self._file("networks", cell, self._recipe(cell), ".safetensors")
+        if path.exists():
+            return path
+        if cell.recovery == NONE:
+            prune_checkpoint(self.teacher, [Source(self.data)], self._pruning(cell), path)
+            return path
+        pruned = self.network(replace(cell, recovery=NONE))
+        if cell.recovery == "labels":
+            train("", {}, self._training(cell), path, start=pruned, resume=True)
+        else:
+            recipe = DistillSettings(unlabelled=cell.recovery == "kd")
+            distill(pruned, self.teacher, self._training(cell), recipe, path, resume=True)
+        return path
+
+    def _pruning(self, cell: Cell) -> PruneSettings:
+        common = {name: getattr(self.settings, name) for name in ("rounds", "calibration", "reestimation", "device")}
+        budget = Budget(self.settings.kind, cell.share)  # type: ignore[arg-type]
+        return PruneSettings(budget, seed=cell.seed, **common, **METHODS[cell.method])
+
+    def _training(self, cell: Cell) -> TrainSettings:
+        schedule = Schedule(self.settings.epochs, self.settings.batch, self.settings.lr, seed=cell.seed)
+        return TrainSettings([Source(self.data)], schedule, validate_every=0, device=self.settings.device, cache=True)
+
+    def _recipe(self, cell: Cell) -> dict[str, Any]:
+        """All that decides what the network of a cell is, but where it is computed."""
+        recipe: dict[str, Any] = {"teacher": self._digest, "data": self._frames}
+        if cell.method != TEACHER:
+            recipe["pruning"] = asdict(replace(self._pruning(cell), device="auto"))
+        if cell.recovery != NONE:
+            recipe["recovery"] = {"kind": cell.recovery, **asdict(self._training(cell).schedule)}
+        return recipe
+
+    @cached_property
+    def _digest(self) -> str:
+        return sha256(self.teacher)
+
+    @cached_property
+    def _frames(self) -> dict[str, Any]:
+        counts = {split: len(open_dataset(self.data, split)) for split in ("train", "val")}
+        return {"folder": self.data.resolve().name, **counts}
+
+    def _file(self, folder: str, cell: Cell, recipe: dict[str, Any], suffix: str) -> Path:
+        digest = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
+        return self.out / folder / f"{cell.name}.{digest[:10]}{suffix}"

@@ -1,0 +1,50 @@
+"""The ``ablate`` command."""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from panoedge.ablate.settings import METHODS, AblationSettings, quick
+
+
+def register(subparsers: argparse._SubParsersAction) -> None:
+    """``ablate``: what each part of the method is worth."""
+    sizes = AblationSettings()
+    parser = subparsers.add_parser(
+        "ablate",
+        help="compare ways to choose channels and to recover, over budgets and seeds",
+        description="Prune a teacher by several methods to several budgets, train some of the results again, measure\n"
+        "accuracy, parameters, MACs and latency of each, and compare them pair by pair. Stop and start it at will:\n"
+        "what is in the folder is not measured again.",
+        epilog="examples:\n"
+        "  %(prog)s teacher.safetensors --data scenes --out runs/ablation --quick\n"
+        "  %(prog)s teacher.safetensors --data scenes --out runs/ablation --methods safe gcp-signed gcp-tie",
+    )
+    parser.add_argument("model", type=Path, metavar="FILE", help="checkpoint of the teacher")
+    parser.add_argument("--data", type=Path, required=True, help="data set: train to choose and recover, val to judge")
+    parser.add_argument("--out", type=Path, required=True, help="folder for cells, networks, tables and plots")
+    parser.add_argument("--quick", action="store_true", help="the small version: ten minutes instead of four hours")
+    parser.add_argument("--budget-kind", choices=("params", "macs"), default=sizes.kind, help="what budgets are of")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default=sizes.device, help="where to compute")
+    parser.add_argument("--methods", nargs="+", choices=tuple(METHODS), metavar="NAME", help=f"of {', '.join(METHODS)}")
+    parser.add_argument("--contenders", nargs="*", choices=tuple(METHODS), metavar="NAME", help="those trained again")
+    parser.add_argument("--shares", nargs="+", type=float, metavar="SHARE", help="budgets")
+    parser.add_argument("--recovery-shares", nargs="+", type=float, metavar="SHARE", help="budgets to recover from")
+    parser.add_argument("--seeds", type=int, help="repetitions")
+    parser.add_argument("--epochs", type=int, help="of each recovery")
+    parser.add_argument("--frames", type=int, help="of the validation split that each cell looks at")
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    from panoedge.ablate.run import ablate
+
+    settings = quick() if arguments.quick else AblationSettings()
+    lists = {
+        name: tuple(given)
+        for name in ("methods", "contenders", "shares", "recovery_shares")
+        if (given := getattr(arguments, name)) is not None
+    }
+    numbers = {name: given for name in ("seeds", "epochs", "frames") if (given := getattr(arguments, name)) is not None}
+    changed = replace(settings, kind=arguments.budget_kind, device=arguments.device, **lists, **numbers)
+    print(ablate(arguments.model, arguments.data, changed, arguments.out))

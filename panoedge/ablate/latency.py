@@ -1,0 +1,69 @@
+"""How long each pruned network takes in ONNX Runtime on this machine, against the teacher measured next to it."""
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+
+from export.onnx_writer import export_onnx
+from perception.files import read_json, sha256, write_json
+from perception.progress import Progress
+from runtime.backends import open_backend
+from runtime.timing import Effort, always, measure, ratio, stopwatch
+
+# So many networks are open at a time, the teacher among them; more would only take memory.
+_TOGETHER = 12
+EFFORT = Effort(seconds=3, count=40, warm_up=3, slices=10)
+
+
+def latencies(teacher: Path, networks: Iterable[Path], out: Path, effort: Effort = EFFORT) -> dict[Path, float]:
+    """Median latency of each checkpoint of ``networks`` as a share of the teacher's.
+
+    Networks take turns, slice by slice, and each ratio is one of neighbours in time. The networks' parameters do not
+    matter, so of a recovered network that of the pruned one holds.
+
+    Args:
+        teacher: checkpoint.
+        networks: checkpoints.
+        out: folder for ONNX files, which are kept, and for ``latency.json``, which is read where it holds the very
+            same networks.
+        effort: how long to measure each.
+    """
+    paths = list(networks)
+    key = [path.name for path in paths]
+    record = out / "latency.json"
+    if record.exists() and (known := read_json(record))["networks"] == key:
+        return dict(zip(paths, known["shares"], strict=True))
+    files = []
+    with Progress("exporting", len(paths) + 1) as progress:
+        for path in (teacher, *paths):
+            files.append(_exported(path, out))
+            progress.step(note=path.stem)
+    shares: list[float] = []
+    with Progress("latency", len(paths)) as progress:
+        for start in range(1, len(files), _TOGETHER - 1):
+            found = _shares([files[0], *files[start : start + _TOGETHER - 1]], effort)
+            shares += found
+            progress.step(len(found))
+    write_json(record, {"networks": key, "shares": shares})
+    return dict(zip(paths, shares, strict=True))
+
+
+def _exported(path: Path, out: Path) -> Path:
+    file = out / "onnx" / f"{path.stem}.{sha256(path)[:10]}.onnx"
+    if not file.exists():
+        # Its speed is asked for, and says nothing of what it sees: no need to compare that with the network's.
+        export_onnx(path, file, agree=lambda network, written: None)
+    return file
+
+
+def _shares(files: list[Path], effort: Effort) -> list[float]:
+    """Of all but the first, against the first."""
+    with ExitStack() as stack:
+        backends = [stack.enter_context(open_backend(file, "cpu")) for file in files]
+        pictures = [np.zeros((backend.batch, *backend.info.spec.size, 3), np.uint8) for backend in backends]
+        pairs = zip(backends, pictures, strict=True)
+        courses, _ = measure([always(stopwatch(backend.bound(images))) for backend, images in pairs], effort)
+    first, *others = courses
+    return [1 / faster["median"] for course in others if (faster := ratio(course, first))]

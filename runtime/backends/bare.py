@@ -1,0 +1,60 @@
+"""Any ONNX file or engine as a call that only computes, whatever it takes and answers: what single layers are timed as."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from perception.engine_file import read_record
+from runtime.backends import Provider
+from runtime.backends.onnxruntime import element_type, import_library, open_session
+from runtime.backends.tensorrt import TensorRT
+
+
+@contextmanager
+def open_bare(path: Path, provider: Provider = "auto", threads: int = 0) -> Iterator[Callable[[], None]]:
+    """A call that computes once on an input of ones, inputs and outputs on the device.
+
+    Args:
+        path: ``.onnx`` file with one input, or ``.engine``.
+        provider, threads: as in :func:`runtime.backends.open_backend`.
+
+    Raises:
+        InputError: the file is not runnable here.
+    """
+    if path.suffix == ".engine":
+        with _BareEngine(path) as engine:
+            yield engine.bound(engine.ones())
+    else:
+        yield _bare_session(path, provider, threads)
+
+
+class _BareEngine(TensorRT):
+    """An engine that need not answer what a network does."""
+
+    def ones(self) -> np.ndarray:
+        """An input."""
+        source = next(tensor for tensor in read_record(self.path).tensors if tensor.role == "input")
+        return np.ones(source.shape, source.type)
+
+    def _check_signature(self) -> int:
+        return 1
+
+
+def _bare_session(path: Path, provider: Provider, threads: int) -> Callable[[], None]:
+    library = import_library(path)
+    session = open_session(library, path, provider, threads)
+    device = "cpu" if session.get_providers()[0] == "CPUExecutionProvider" else "cuda"
+    source = session.get_inputs()[0]
+    ones = np.ones(source.shape, element_type(source.type))
+    binding = session.io_binding()
+    binding.bind_ortvalue_input(source.name, library.OrtValue.ortvalue_from_numpy(ones, device, 0))
+    for output in session.get_outputs():
+        binding.bind_output(output.name, device)
+
+    def compute() -> None:
+        session.run_with_iobinding(binding)
+        binding.synchronize_outputs()
+
+    return compute

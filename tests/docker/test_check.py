@@ -1,0 +1,104 @@
+"""The parts of docker-check that need neither a network nor root."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from perception.errors import InputError
+
+ROOT = Path(__file__).parents[2]
+
+
+class Inside:
+    """Stands in for an emulated root filesystem: a folder, and answers to commands."""
+
+    def __init__(self, path, status=0, said=""):
+        self.path, self.status, self.said, self.commands = path, status, said, []
+
+    def run(self, command, variables, user, folder):
+        self.commands.append((list(command), variables["PATH"], user, folder))
+        return subprocess.CompletedProcess(command, self.status, "", self.said)
+
+
+def instructions(tmp_path, text):
+    from dockerfile import read_dockerfile
+
+    path = tmp_path / "Dockerfile"
+    path.write_text(text)
+    return read_dockerfile(path)
+
+
+def test_a_dockerfile_is_read_with_its_continuations_comments_and_arguments(tmp_path):
+    read = instructions(
+        tmp_path,
+        "# for nobody\nARG BASE=debian:12\nFROM ${BASE}\nRUN one \\\n    # between\n    && two\n\n"
+        'COPY --chown=me a b/ ./\nCMD ["python", "-c", "1 + 1"]\n',
+    )
+    assert [str(each) for each in read[:3]] == ["ARG BASE=debian:12", "FROM debian:12", "RUN one && two"]
+    assert read[3].words() == ["a", "b/", "./"]
+    assert read[4].words() == ["python", "-c", "1 + 1"]
+
+
+def test_variables_are_expanded_as_docker_does():
+    from dockerfile import expand
+
+    assert expand("/opt/bin:$PATH:${HOME}$NOWHERE", {"PATH": "/bin", "HOME": "/root"}) == "/opt/bin:/bin:/root"
+
+
+def test_a_replay_copies_and_runs_in_the_right_place_as_the_right_user(tmp_path):
+    from replay import Replay
+
+    context, inside = tmp_path / "context", Inside(tmp_path / "root")
+    (context / "room").mkdir(parents=True)
+    (context / "room" / "module.py").write_text("")
+    (context / "README.md").write_text("")
+    read = instructions(
+        tmp_path,
+        "FROM nvidia\nENV PATH=/opt/bin:$PATH\nWORKDIR /src\nCOPY README.md ./\nCOPY room room\nRUN pip install .\n"
+        'RUN pip install ".[jetson]"\nUSER somebody\nRUN true\nCMD ["bench"]\n',
+    )
+    findings = list(Replay(inside, context, lambda line: None).follow(read))
+    outcomes = [finding.outcome for finding in findings]
+    assert outcomes == ["not tried", *["holds"] * 5, "not tried", "holds", "holds"]
+    assert (inside.path / "src" / "README.md").is_file() and (inside.path / "src" / "room" / "module.py").is_file()
+    (install, path, user, folder), (_, _, later_user, _) = inside.commands
+    assert (install, user, folder, later_user) == (["sh", "-c", "pip install ."], "root", "/src", "somebody")
+    assert path.startswith("/opt/bin:/usr/")
+
+
+def test_a_replay_ends_where_a_step_fails_with_its_last_words(tmp_path):
+    from findings import Finding
+    from replay import Replay
+
+    inside = Inside(tmp_path / "root", 100, "reading lists\nE: no such package\n")
+    read = instructions(tmp_path, "RUN apt-get install nothing\nRUN true\n")
+    assert list(Replay(inside, tmp_path, print).follow(read)) == [
+        Finding("RUN apt-get install nothing", "FAILS", "E: no such package")
+    ]
+
+
+def test_the_table_has_a_line_for_each_finding_and_cuts_long_steps():
+    from findings import Finding, table
+
+    lines = table([Finding("RUN " + "x" * 90, "holds", "3 s"), Finding("FROM y", "not tried", "why")]).splitlines()
+    assert [len(line.split("  ")[0].rstrip()) for line in lines] == [72, 6]
+    assert lines[0].endswith("...  holds      3 s") and lines[1].endswith("not tried  why")
+
+
+def test_without_root_one_line_says_so(monkeypatch):
+    import rootfs
+
+    monkeypatch.setattr(rootfs.os, "geteuid", lambda: 1000)
+    with pytest.raises(InputError, match="needs root"):
+        rootfs.check_means()
+
+
+def test_the_health_check_says_what_is_missing():
+    done = subprocess.run(
+        [sys.executable, ROOT / "docker" / "healthy.py"], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    if done.returncode == 0:
+        pytest.skip("this machine can run engines")
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1

@@ -1,0 +1,82 @@
+import json
+
+import pytest
+
+pytest.importorskip("torch_pruning")
+
+from dataclasses import replace
+
+from panoedge.ablate.cells import Study
+from panoedge.ablate.rows import COSTS, rows
+from panoedge.ablate.settings import AblationSettings, Cell
+from perception import checkpoint
+
+TINY = AblationSettings(
+    methods=("magnitude", "safe"),
+    contenders=("safe",),
+    shares=(0.8,),
+    recovery_shares=(0.8,),
+    seeds=1,
+    epochs=1,
+    batch=2,
+    rounds=1,
+    calibration=2,
+    reestimation=2,
+    frames=2,
+    device="cpu",
+)
+
+
+@pytest.fixture
+def study(checkpoint_file, dataset, tmp_path):
+    return Study(checkpoint_file, dataset, TINY, tmp_path / "out")
+
+
+def written(study):
+    return {path: path.stat().st_mtime_ns for path in study.out.rglob("*.json")}
+
+
+def test_cells_are_made_once(study):
+    cells = TINY.cells()
+    assert [(cell.method, cell.recovery) for cell in cells] == [
+        ("teacher", "none"),
+        ("magnitude", "none"),
+        ("safe", "none"),
+        ("safe", "labels"),
+        ("safe", "kd"),
+        ("safe", "kd+labels"),
+    ]
+    records = [study.result(cell) for cell in cells]
+    before = written(study)
+    again = Study(study.teacher, study.data, TINY, study.out)
+    assert [again.result(cell) for cell in cells] == json.loads(json.dumps(records))
+    assert written(study) == before and len(before) == len(cells)
+
+    found = rows(records, {cells[1]: 0.9})
+    assert found[0].costs == dict.fromkeys(COSTS, 1.0)
+    assert found[1].costs["latency"] == 0.9 and "latency" not in found[2].costs
+    assert all(row.costs["params"] == pytest.approx(0.8, abs=0.03) for row in found[1:])
+    stages = [stage["stage"] for stage in checkpoint.load(study.network(cells[-1])).history]
+    assert stages[-2:] == ["prune", "distill"]
+
+
+def test_other_settings_are_other_cells(study):
+    cell = Cell("magnitude", 0.8, "none", 0)
+    study.result(cell)
+    for changed in ({"frames": 1}, {"reestimation": 4}, {"kind": "macs"}):
+        before = len(written(study))
+        other = Study(study.teacher, study.data, replace(TINY, **changed), study.out)
+        assert other.result(cell)["recipe"] != study.result(cell)["recipe"]
+        assert len(written(study)) == before + 1
+    # What only recoveries depend on changes nothing here.
+    Study(study.teacher, study.data, replace(TINY, epochs=9), study.out).result(cell)
+    assert len(written(study)) == before + 1
+
+
+def test_a_budget_out_of_reach_is_a_fault(study):
+    cell = Cell("safe", 0.01, "none", 0)
+    record = study.result(cell)
+    assert "cannot be met" in record["fault"] and "metrics" not in record
+    assert study.result(cell) == record
+    row = rows([study.result(TINY.cells()[0]), record], {})[1]
+    assert row.scores == row.costs == {} and row.fault == record["fault"]

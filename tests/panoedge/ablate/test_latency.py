@@ -1,0 +1,23 @@
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("onnxscript")
+pytest.importorskip("onnxruntime")
+
+from panoedge.ablate.latency import latencies
+from perception.files import read_json
+from runtime.timing import Effort
+
+SOME = Effort(seconds=0.02, count=4, warm_up=0.1, slices=2)
+
+
+def test_latency_is_relative_and_measured_once(checkpoint_file, tmp_path):
+    networks = [tmp_path / f"{name}.safetensors" for name in "ab"]
+    for path in networks:
+        path.write_bytes(checkpoint_file.read_bytes())
+    found = latencies(checkpoint_file, networks, tmp_path, SOME)
+    assert list(found) == networks and all(0.01 < share < 100 for share in found.values())
+    assert len(list((tmp_path / "onnx").glob("*.onnx"))) == 3
+    assert read_json(tmp_path / "latency.json")["shares"] == list(found.values())
+    assert latencies(checkpoint_file, networks, tmp_path, SOME) == found
+    assert list(latencies(checkpoint_file, networks[:1], tmp_path, SOME)) == networks[:1]
