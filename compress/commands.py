@@ -76,8 +76,10 @@ def register_prune(subparsers: argparse._SubParsersAction) -> None:
     parser = subparsers.add_parser(
         "prune",
         help="remove the channels that no task misses, down to a budget",
-        description="Remove channels until a budget of parameters or multiply-accumulates is met.",
-        epilog="example:\n  %(prog)s teacher.safetensors --data scenes --budget params=0.673 --out pruned.safetensors",
+        description="Remove channels until a budget of parameters, multiply-accumulates or time is met.",
+        epilog="examples:\n"
+        "  %(prog)s teacher.safetensors --data scenes --budget params=0.673 --out pruned.safetensors\n"
+        "  %(prog)s teacher.safetensors --data scenes --budget latency=0.6 --costs costs.json --out pruned.safetensors",
     )
     parser.add_argument("model", type=Path, metavar="FILE", help="checkpoint to prune")
     parser.add_argument(
@@ -94,7 +96,7 @@ def register_prune(subparsers: argparse._SubParsersAction) -> None:
 def add_pruning_arguments(parser: argparse.ArgumentParser) -> None:
     """Budget and importance, as every command that prunes takes them."""
     parser.add_argument(
-        "--budget", required=True, metavar="KIND=SHARE", help="what may be left: params=0.673, macs=0.5"
+        "--budget", required=True, metavar="KIND=SHARE", help="what may be left: params=0.673, macs=0.5, latency=0.6"
     )
     parser.add_argument("--importance", choices=IMPORTANCES, default="safe", help="what ranks the channels")
     parser.add_argument("--conflict", type=float, default=0.5, help="safe: weight of the gradient-conflict penalty")
@@ -112,7 +114,10 @@ def add_pruning_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--calibration", type=int, default=128, metavar="N", help="images each measurement looks at")
     parser.add_argument("--round-to", type=int, default=8, help="widths stay multiples of this")
-    parser.add_argument("--region", help="part of the network that may shrink; the network's first where absent")
+    parser.add_argument(
+        "--region", help="part of the network that may shrink (default: the network's first, for latency all of it)"
+    )
+    parser.add_argument("--costs", metavar="FILE", help="what panoedge cost measured; --budget latency needs it")
 
 
 def pruning_settings(arguments: argparse.Namespace, rounds: int):
@@ -134,6 +139,7 @@ def pruning_settings(arguments: argparse.Namespace, rounds: int):
         penalty=arguments.penalty,
         weights=weights,
         region=arguments.region,
+        costs=arguments.costs,
         device=arguments.device,
         seed=arguments.seed,
     )

@@ -1,48 +1,67 @@
 """What a network would cost with some channels removed, without removing them."""
 
 from collections.abc import Mapping
+from typing import Literal, get_args
 
 from torch import nn
 
 from compress.groups import CONVOLUTIONS, ChannelGroups
+from compress.latency import layer_runs
 from perception.cost import work
+from perception.layer_times import Kind, Layer, LayerTimes
 from perception.networks.base import Network
+
+CostKind = Literal["params", "macs", "latency"]
+COST_KINDS: tuple[CostKind, ...] = get_args(CostKind)
 
 
 class CostModel:
-    """Parameters and multiply-accumulates (one image) of a network's fused form as a function of its groups' widths.
+    """Parameters, multiply-accumulates (one image) and milliseconds of a network's fused form as a function of its
+    groups' widths.
 
-    Both are sums over layers of products of channel counts, and a group's channel takes a known number of channels from
-    each layer it runs through; so a plan can be priced in microseconds.
+    All are sums over layers of functions of two channel counts, and a group's channel takes a known number of channels
+    from each layer it runs through; so a plan can be priced in microseconds.
+
+    Args:
+        network: as it stands.
+        groups: that may shrink.
+        times: of its layers; without them there is no ``latency``.
+
+    Attributes:
+        kinds: of cost that are known.
     """
 
-    def __init__(self, network: Network, groups: ChannelGroups):
+    def __init__(self, network: Network, groups: ChannelGroups, times: LayerTimes | None = None):
+        self.kinds = COST_KINDS if times else COST_KINDS[:2]
         deployed = network.fused()
         self._layers = {p: _Layer(layer) for p, layer in deployed.named_modules() if list(layer.parameters(False))}
         done = work(deployed)
         # No group runs through attention, so this share is fixed.
-        self._attention = done.attention
+        self._fixed: dict[str, float] = {"params": 0, "macs": done.attention, "latency": times.fixed if times else 0}
         for path, count in done.positions.items():
             self._layers[path].positions = count
-        self._taken: dict[str, list[tuple[_Layer, str, float]]] = {
-            group.path: [
-                (self._layers[slot.path], slot.side, len(slot.index) / group.channels)
-                for slot in group.slots
-                if slot.path in self._layers
-            ]
-            for group in groups
-        }
+        if times:
+            for path, runs in layer_runs(deployed, done).items():
+                self._layers[path].time(times, runs)
+        self._of_group: dict[str, list[_Layer]] = {}
+        for group in groups:
+            slots = [slot for slot in group.slots if slot.path in self._layers]
+            for slot in slots:
+                self._layers[slot.path].takes[slot.side == "in"].append((group.path, len(slot.index) / group.channels))
+            self._of_group[group.path] = [self._layers[path] for path in dict.fromkeys(slot.path for slot in slots)]
 
     def cost(self, kind: str, removed: Mapping[str, int]) -> float:
-        """``params`` or ``macs`` after taking ``removed`` channels from each group, by its path."""
-        gone: dict[_Layer, list[float]] = {}
-        for path, count in removed.items():
-            for layer, side, each in self._taken[path]:
-                gone.setdefault(layer, [0.0, 0.0])[side == "in"] += count * each
-        left = [(layer, *gone.get(layer, (0.0, 0.0))) for layer in self._layers.values()]
-        if kind == "params":
-            return sum(layer.parameters(less_out, less_in) for layer, less_out, less_in in left)
-        return self._attention + sum(layer.macs(less_out, less_in) for layer, less_out, less_in in left)
+        """``params``, ``macs`` or ``latency`` after taking ``removed`` channels from each group, by its path."""
+        return self._fixed[kind] + sum(layer.cost(kind, removed) for layer in self._layers.values())
+
+    def saving(self, kind: str, removed: Mapping[str, int], group: str, count: int) -> float:
+        """By how much that cost falls if ``count`` more channels go from one group."""
+        after = {**removed, group: removed.get(group, 0) + count}
+        return sum(layer.cost(kind, removed) - layer.cost(kind, after) for layer in self._of_group[group])
+
+    def sharing(self, group: str) -> set[str]:
+        """The groups that run through a layer of this one, itself among them: those whose savings it changes."""
+        return {path for layer in self._of_group[group] for taken in layer.takes for path, _ in taken}
 
 
 class _Layer:
@@ -50,6 +69,9 @@ class _Layer:
         self.positions = 0
         self.bias = getattr(layer, "bias", None) is not None
         self.fixed = 0
+        self.runs: list[Kind] = []
+        # Groups that take outputs, and that take inputs, with how many their channel takes.
+        self.takes: tuple[list[tuple[str, float]], list[tuple[str, float]]] = ([], [])
         if isinstance(layer, CONVOLUTIONS):
             self.out, self.inputs, self.groups = layer.out_channels, layer.in_channels, layer.groups
             self.kernel = layer.kernel_size[0] * layer.kernel_size[1]
@@ -62,13 +84,18 @@ class _Layer:
             self.out = self.inputs = self.kernel = 0
             self.groups = 1
 
-    def parameters(self, less_out: float, less_in: float) -> float:
-        return self._weights(less_out, less_in) + self.bias * (self.out - less_out) + self.fixed
+    def time(self, times: LayerTimes, runs: list[Layer]) -> None:
+        """Learn what it takes; a kind that was not measured is part of what is fixed."""
+        self.times = times
+        self.runs = [run.kind for run in runs if run.kind in times.grids]
 
-    def macs(self, less_out: float, less_in: float) -> float:
-        return self.positions * self._weights(less_out, less_in)
-
-    def _weights(self, less_out: float, less_in: float) -> float:
+    def cost(self, kind: str, removed: Mapping[str, int]) -> float:
+        out, inputs = (
+            width - sum(removed.get(group, 0) * each for group, each in taken)
+            for width, taken in zip((self.out, self.inputs), self.takes, strict=True)
+        )
+        if kind == "latency":
+            return sum(self.times.layer(run, inputs, out) for run in self.runs)
         depthwise = self.groups > 1 and self.groups == self.inputs
-        inputs = 1 if depthwise else (self.inputs - less_in) / self.groups
-        return (self.out - less_out) * inputs * self.kernel
+        weights = out * (1 if depthwise else inputs / self.groups) * self.kernel
+        return weights + self.bias * out + self.fixed if kind == "params" else self.positions * weights

@@ -100,7 +100,7 @@ class Frames(Dataset):
             return frame
         return augment(frame, self._augmentation, np.random.default_rng((seed, index)))
 
-    def __getitems__(self, addresses: Sequence[tuple[int, int]]) -> "list[Frame] | InputError":
+    def __getitems__(self, addresses: Sequence[tuple[int, int]]) -> list[Frame] | InputError:
         """The frames of a batch, or what is wrong with one: an error raised in another process would arrive here with
         that process's traceback for a message."""
         try:
@@ -127,7 +127,7 @@ class Frames(Dataset):
     def _read(self, key: tuple[int, int]) -> Frame:
         number, first = key
         data, unreadable = self._sets[number], self._unreadable[number]
-        for item in (np.arange(len(data)) + first) % len(data):
+        for item in itertools.chain(range(first, len(data)), range(first)):
             if unreadable[item]:
                 continue
             try:
@@ -199,7 +199,7 @@ class Loader(DataLoader):
             frames,
             batch_sampler=order,
             num_workers=workers,
-            collate_fn=collate,
+            collate_fn=_collate,
             worker_init_fn=_ignore_interrupt,
             persistent_workers=workers > 0,
             pin_memory=torch.cuda.is_available(),
@@ -239,10 +239,8 @@ def endless(batches: Loader) -> Iterator[Batch]:
         yield from batches
 
 
-def collate(frames: "Sequence[Frame] | InputError") -> "Batch | InputError":
-    """Frames to images uint8 ``[N, H, W, 3]`` and :class:`Targets`; an error stays one."""
-    if isinstance(frames, InputError):
-        return frames
+def collate(frames: Sequence[Frame]) -> Batch:
+    """Frames to images uint8 ``[N, H, W, 3]`` and :class:`Targets`."""
     boxes = [
         np.concatenate((np.full((len(frame.boxes), 1), number, np.float32), frame.boxes), 1)
         for number, frame in enumerate(frames)
@@ -256,6 +254,10 @@ def collate(frames: "Sequence[Frame] | InputError") -> "Batch | InputError":
 def labelled(losses: dict[str, Tensor], targets: Targets) -> dict[str, Tensor]:
     """Those of a network's ``losses`` whose tasks the batch is labelled for."""
     return {name: value for name, value in losses.items() if name not in TASKS or name in targets.tasks}
+
+
+def _collate(frames: list[Frame] | InputError) -> Batch | InputError:
+    return frames if isinstance(frames, InputError) else collate(frames)
 
 
 def _tell_unlabelled(root: Path, wanted: tuple[str, ...], there: tuple[str, ...]) -> None:

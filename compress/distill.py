@@ -18,7 +18,7 @@ from perception.boxes import nms
 from perception.errors import InputError
 from perception.files import check_writable, sha256
 from perception.networks.base import Decoded, Network, Targets
-from perception.tasks import MASK_TASKS, TASKS
+from perception.tasks import DETECTION, DRIVABLE, LANE, MASK_TASKS
 
 
 @dataclass(frozen=True)
@@ -152,12 +152,14 @@ def teacher_targets(teacher: Network, raw: dict, size: torch.Size, settings: Dis
         seen = getattr(decoded, task)
         nothing = torch.zeros(size[0], *size[-2:], dtype=torch.uint8, device=device)
         masks.append(nothing if seen is None else (seen > teacher.spec.thresholds[task]).to(torch.uint8))
-    return Targets(_sure_boxes(decoded, settings).to(device), *masks)
+    drivable, lane = masks
+    return Targets(_sure_boxes(decoded, settings).to(device), drivable, lane)
 
 
 def _joined(labels: Targets, tasks: set[str], seen: Targets) -> Targets:
     """The labels of ``tasks``, and what the teacher sees of the others."""
-    return Targets(*(one if task in tasks else other for task, one, other in zip(TASKS, labels, seen, strict=False)))
+    parts = {DETECTION: "boxes", DRIVABLE: "drivable", LANE: "lane"}
+    return seen._replace(**{part: getattr(labels, part) for task, part in parts.items() if task in tasks})
 
 
 def _sure_boxes(decoded: Decoded, settings: DistillSettings) -> Tensor:

@@ -91,7 +91,8 @@ class Safe:
         penalised = _PENALTIES[self.penalty](joined, torch.cat(list(measured.conflict.values())), self.conflict)
         sizes = [part.shape[1] for part in by_task.values()]
         scores = dict(zip(by_task, penalised.split(sizes), strict=True))
-        return Ranking(scores, self._top(by_task, weights), dict(zip(measured.tasks, _by_row(by_task), strict=True)))
+        rows = {task: {path: part[row] for path, part in by_task.items()} for row, task in enumerate(measured.tasks)}
+        return Ranking(scores, self._top(by_task, weights), rows)
 
     def _top(self, by_task: dict[str, Tensor], weights: Tensor) -> dict[str, Tensor]:
         rows = torch.cat(list(by_task.values()), 1)
@@ -125,11 +126,6 @@ def _tie(tci: Tensor, conflict: Tensor, weight: float) -> Tensor:
 
 
 _PENALTIES = {"product": _product, "rank": _rank, "tie": _tie}
-
-
-def _by_row(by_task: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
-    tasks = len(next(iter(by_task.values())))
-    return [{path: part[row] for path, part in by_task.items()} for row in range(tasks)]
 
 
 # How Torch-Pruning reduces a group's layers to one score and makes groups comparable: the best on the worst task of

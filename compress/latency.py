@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from torch import nn
 
 from compress.groups import CONVOLUTIONS, ChannelGroups
-from perception.cost import work
+from perception.cost import Work, work
+from perception.layer_bundle import Axes
 from perception.layer_times import Kind, Layer, Operator
 from perception.networks.base import Network
 
@@ -22,50 +23,53 @@ def widest_region(network: Network) -> str:
     return "all" if "all" in network.regions else next(iter(network.regions))
 
 
-def layer_runs(network: Network) -> dict[str, list[Layer]]:
-    """Convolutions and linear layers of the fused form by path, once for each time that they run on one image.
+def layer_runs(deployed: Network, done: Work) -> dict[str, list[Layer]]:
+    """Convolutions and linear layers of a fused network by path, once for each time that they run on one image.
 
-    Those whose widths are not free, as convolutions by groups, are left out.
+    Those whose widths are not free, as convolutions by groups, are left out. ``done`` is what was seen of it.
     """
-    fused = network.fused()
     runs = {}
-    for path, shapes in work(fused).inputs.items():
-        found = [_layer(fused.get_submodule(path), shape) for shape in shapes]
+    for path, shapes in done.inputs.items():
+        found = [_layer(deployed.get_submodule(path), shape) for shape in shapes]
         runs[path] = [layer for layer in found if layer is not None]
     return runs
 
 
 def layers_of(network: Network) -> list[Layer]:
-    """All of :func:`layer_runs`."""
-    return [layer for runs in layer_runs(network).values() for layer in runs]
+    """All layers of the fused form as they run on one image."""
+    deployed = network.fused()
+    return [layer for runs in layer_runs(deployed, work(deployed)).values() for layer in runs]
 
 
-def widths_to_measure(network: Network) -> dict[Kind, tuple[list[int], list[int]]]:
+def widths_to_measure(network: Network) -> dict[Kind, Axes]:
     """Input and output widths by kind, of every kind with a layer that can shrink.
 
     All others are part of what is fixed.
     """
-    runs = layer_runs(network)
+    deployed = network.fused()
+    runs = layer_runs(deployed, work(deployed))
     shrinking = {slot.path for group in ChannelGroups(network, widest_region(network)) for slot in group.slots}
-    kinds = {layer.kind for path in shrinking & runs.keys() for layer in runs[path]}
-    sides: dict[Kind, tuple[set[int], set[int]]] = {}
-    for layer in layers_of(network):
-        if layer.kind in kinds:
-            inputs, outputs = sides.setdefault(layer.kind, (set(), set()))
-            inputs.add(layer.inputs)
-            outputs.add(layer.outputs)
-    return {kind: (grid(inputs), grid(outputs)) for kind, (inputs, outputs) in sides.items()}
+    kinds = {layer.kind: None for path, layers in runs.items() if path in shrinking for layer in layers}
+    measured: dict[Kind, Axes] = {}
+    for kind in kinds:
+        alike = [layer for layers in runs.values() for layer in layers if layer.kind == kind]
+        measured[kind] = Axes(grid(layer.inputs for layer in alike), grid(layer.outputs for layer in alike))
+    return measured
 
 
-def grid(widths: Iterable[int]) -> list[int]:
+def grid(widths: Iterable[int]) -> tuple[int, ...]:
     """Where to measure layers that have ``widths``: at the narrowest and the widest, at each step in between and one
-    block behind it, because time goes up in stairs: a width just above a step costs as much as the next one."""
-    narrowest, widest = min(widths), max(widths)
+    block behind it, because time goes up in stairs: a width just above a step costs as much as the next one. Where a
+    step is one block, half a block is measured too: layers so narrow may have to go below one."""
+    own = set(widths)
+    narrowest, widest = min(own), max(own)
     step = BLOCK
     while step * STEPS < widest:
         step *= 2
     stairs = {width + behind for width in range(0, widest, step) for behind in (0, BLOCK)}
-    return sorted({width for width in stairs if 0 < width < widest} | {narrowest, widest})
+    if step == BLOCK:
+        stairs.add(BLOCK // 2)
+    return tuple(sorted({width for width in stairs if 0 < width < widest} | {narrowest, widest}))
 
 
 def slimmed(network: Network, share: float) -> Network:

@@ -13,10 +13,11 @@ from torch import Tensor, nn
 
 from compress.data import Loader
 from compress.device import Compute
-from compress.faults import Faults, Statistics, not_finite
+from compress.faults import Statistics, not_finite
 from compress.state import load_state, save_state
 from perception import stop
 from perception.errors import require
+from perception.faults import Faults
 from perception.networks.base import Network, Targets
 from perception.progress import Progress
 
@@ -122,7 +123,7 @@ class Loop:
         self._scaler = torch.amp.GradScaler(enabled=compute.dtype == torch.float16)
         self._statistics = Statistics(self._trained)
         self.average = Average(network, schedule.ema)
-        self.faults = Faults()
+        self.faults = Faults("lower --lr or use --precision fp32")
         self.epoch = 0
         # Of the epoch that is being trained.
         self._batches_done = 0
@@ -142,7 +143,7 @@ class Loop:
         """Train the remaining epochs and return the averaged network; ``after_epoch`` gets the number done.
 
         Raises:
-            InputError: ``IN_A_ROW`` steps in a row were not finite, or the state file cannot be written.
+            InputError: the losses of many steps in a row were not finite, or the state file cannot be written.
             KeyboardInterrupt: on SIGINT or SIGTERM, with the state written.
         """
         with Progress("training", self._steps) as progress:
@@ -216,7 +217,8 @@ class Loop:
     def _leave_out(self, losses: dict[str, Tensor], step: int) -> None:
         """One bad batch must not end a long run."""
         self._statistics.put_back()
-        self.faults.add(step, not_finite(losses, self._trained), self._batches.names(self._batches_done))
+        frames = ", ".join(self._batches.names(self._batches_done))
+        self.faults.add(f"step {step + 1} left out: {not_finite(losses, self._trained)}, frames {frames}")
 
 
 def _decay_groups(module: nn.Module, decay: float) -> list[dict[str, Any]]:

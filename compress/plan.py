@@ -1,15 +1,18 @@
 """From scores to a removal plan that meets a budget: whole blocks of channels, cheapest first."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import NamedTuple
 
-from compress.cost_model import CostModel
+from compress.cost_model import COST_KINDS, CostKind, CostModel
 from compress.groups import ChannelGroup, ChannelGroups
 from compress.importance import Ranking
 from perception.errors import InputError
 
 # Shares by which a plan may stay above its target, and fall below it.
 ABOVE, BELOW = 0.005, 0.01
+# So many blocks a group may offer at once: stairs of time are higher than one.
+_AHEAD = {"params": 1, "macs": 1, "latency": 8}
 
 
 class OutOfReach(InputError):
@@ -18,17 +21,17 @@ class OutOfReach(InputError):
 
 @dataclass(frozen=True)
 class Budget:
-    """What may be left: a share in (0, 1) of ``params`` or ``macs``."""
+    """What may be left: a share in (0, 1) of ``params``, ``macs`` or ``latency``."""
 
-    kind: Literal["params", "macs"]
+    kind: CostKind
     share: float
 
     @classmethod
     def parse(cls, text: str) -> "Budget":
-        """``params=0.673`` or ``macs=0.5``; raises :class:`InputError` for anything else."""
+        """``params=0.673``, ``macs=0.5`` or ``latency=0.6``; raises :class:`InputError` for anything else."""
         kind, _, share = text.partition("=")
-        if kind not in ("params", "macs"):
-            raise InputError(f"budget {text!r}: expected params=SHARE or macs=SHARE, such as params=0.673")
+        if kind not in COST_KINDS:
+            raise InputError(f"budget {text!r}: expected {', '.join(COST_KINDS)} and a share, such as params=0.673")
         try:
             value = float(share)
         except ValueError:
@@ -40,18 +43,26 @@ class Budget:
 
 @dataclass(frozen=True)
 class _Block:
-    """Channels of one group that go together so that its width stays a round number."""
+    """Channels of one group that go together so that its width stays a round number; their summed score."""
 
-    group: str
     channels: tuple[int, ...]
     score: float
+
+
+class _Offer(NamedTuple):
+    """So many of the next blocks of a group: their price in score, and what they save."""
+
+    price: float
+    group: str
+    blocks: int
+    saved: float
 
 
 def plan(
     groups: ChannelGroups,
     ranking: Ranking,
     model: CostModel,
-    kind: str,
+    kind: CostKind,
     target: float,
     round_to: int = 8,
     floors: dict[str, int] | None = None,
@@ -60,40 +71,64 @@ def plan(
     """Choose channels to remove, by group path, until ``kind`` costs at most ``target``.
 
     Every group's channels are sorted by score and cut into blocks such that each removal leaves a multiple of
-    ``round_to``; blocks of all groups compete by their mean score. A block that would overshoot is passed over for
-    smaller ones, so the budget is met within 1 %, if blocks are small enough. Where they are not, a plan that is not
-    ``final`` stops above its target, since another will follow.
+    ``round_to``. Blocks of all groups compete: by their score for each millisecond saved where ``kind`` is ``latency``
+    (as in HALP, Shen et al., NeurIPS 2022, whose knapsack is solved greedily here, because what a layer costs depends
+    on two groups at a time), else by their mean score. A block that would overshoot is passed over for smaller ones, so
+    the budget is met within 1 %, if blocks are small enough. Where they are not, a plan that is not ``final`` stops
+    above its target, since another will follow.
+
+    Time falls in stairs. So a group may offer several blocks at once: one that saves nothing by itself goes together
+    with the next, or stays. And a final plan ends on the lowest stair that reaches its target.
 
     Raises:
         OutOfReach: where forbidden channels, floors and the size of blocks leave no way to a final target.
     """
-    waiting = {group.path: _blocks(group, ranking, round_to, (floors or {}).get(group.path, 0)) for group in groups}
+    # Prices are quotients, so that scores below 0 would make the worst block of a group the cheapest.
+    base = min(0.0, *(float(scores.min()) for scores in ranking.scores.values()))
+    waiting = {
+        group.path: _blocks(group, ranking, base, round_to, (floors or {}).get(group.path, 0)) for group in groups
+    }
     removed: dict[str, list[int]] = {path: [] for path in waiting}
     counts = dict.fromkeys(waiting, 0)
-    while model.cost(kind, counts) > target * (1 + ABOVE):
-        heads = sorted((blocks[0] for blocks in waiting.values() if blocks), key=lambda b: (b.score, b.group))
-        for block in heads:
-            trial = {**counts, block.group: counts[block.group] + len(block.channels)}
-            if model.cost(kind, trial) >= target * (1 - BELOW):
-                break
-            waiting[block.group] = []  # the whole block is too much, and later ones of this group wait behind it
-        else:
-            if not final:
-                break
-            left = model.cost(kind, counts) / model.cost(kind, {})
-            wanted = target / model.cost(kind, {})
+    whole = left = model.cost(kind, {})
+    by_group = {path: _offers(path, blocks, model, kind, counts) for path, blocks in waiting.items()}
+    while left > target * (1 + ABOVE):
+        offers = [offer for of_group in by_group.values() for offer in of_group]
+        best = min((offer for offer in offers if left - offer.saved >= target * (1 - BELOW)), default=None)
+        if best is None and not final:
+            break
+        if best is None and kind == "latency":
+            best = min(offers, key=lambda offer: offer.saved, default=None)
+        if best is None:
             raise OutOfReach(
-                f"budget: {wanted:.3f} of the {kind} cannot be met, {left:.3f} remain; "
+                f"budget: {target / whole:.3f} of the {kind} cannot be met, {left / whole:.3f} remain; "
                 "protect fewer channels, round to less or lower the floor"
             )
-        waiting[block.group] = waiting[block.group][1:]
-        removed[block.group] += block.channels
-        counts = trial
+        taken, waiting[best.group] = waiting[best.group][: best.blocks], waiting[best.group][best.blocks :]
+        removed[best.group] += [channel for block in taken for channel in block.channels]
+        counts[best.group] = len(removed[best.group])
+        left -= best.saved
+        for path in model.sharing(best.group):  # what the others would save is as before
+            by_group[path] = _offers(path, waiting[path], model, kind, counts)
     return removed
 
 
-def _blocks(group: ChannelGroup, ranking: Ranking, round_to: int, floor: int) -> list[_Block]:
-    """Blocks of a group in the order they would go; the first one takes the width to a multiple of ``round_to``."""
+def _offers(
+    path: str, blocks: Sequence[_Block], model: CostModel, kind: CostKind, counts: Mapping[str, int]
+) -> list[_Offer]:
+    """The first block of a group, the first two, and so on, as far as they save something."""
+    offers, count, score = [], 0, 0.0
+    for number, block in enumerate(blocks[: _AHEAD[kind]], 1):
+        count, score = count + len(block.channels), score + block.score
+        saved = model.saving(kind, counts, path, count)
+        if saved > 0:
+            offers.append(_Offer(score / (saved if kind == "latency" else count), path, number, saved))
+    return offers
+
+
+def _blocks(group: ChannelGroup, ranking: Ranking, base: float, round_to: int, floor: int) -> list[_Block]:
+    """Blocks of a group in the order they would go, their scores above ``base``; the first one takes the width to a
+    multiple of ``round_to``."""
     scores, forbidden = ranking.scores[group.path].tolist(), ranking.forbidden[group.path].tolist()
     doomed = sorted((score, channel) for channel, score in enumerate(scores) if not forbidden[channel])
     blocks: list[_Block] = []
@@ -103,6 +138,5 @@ def _blocks(group: ChannelGroup, ranking: Ranking, round_to: int, floor: int) ->
         if width - size < max(floor, round_to) or len(doomed) < size:
             return blocks
         part, doomed = doomed[:size], doomed[size:]
-        mean = sum(score for score, _ in part) / size
-        blocks.append(_Block(group.path, tuple(channel for _, channel in part), mean))
+        blocks.append(_Block(tuple(channel for _, channel in part), sum(score - base for score, _ in part)))
         width -= size

@@ -16,10 +16,12 @@ from compress.data import Batch, Frames, Source, endless, loader
 from compress.device import choose
 from compress.groups import ChannelGroups
 from compress.importance import importance
+from compress.latency import widest_region
 from compress.plan import Budget, plan
 from perception import checkpoint
 from perception.errors import InputError, require
 from perception.files import check_writable
+from perception.layer_times import read_times
 from perception.networks.base import Network
 from perception.progress import Progress
 
@@ -38,7 +40,8 @@ class PruneSettings:
         round_to: widths stay multiples of this, as tensor cores like them.
         floor: share of a group's channels that always stays.
         conflict, combine, protect, source, penalty, weights: see :class:`compress.importance.Safe`.
-        region: part of the network, one of its ``regions``; the first where None.
+        region: part of the network, one of its ``regions``; where None the first, or all of it for a budget in time.
+        costs: file that ``panoedge cost`` wrote; a budget in time needs it.
         device: ``auto``, ``cpu`` or ``cuda``.
         seed: of the choice of images and of ``random``.
     """
@@ -58,6 +61,7 @@ class PruneSettings:
     penalty: str = "product"
     weights: Mapping[str, float] = field(default_factory=dict)
     region: str | None = None
+    costs: str | None = None
     device: str = "auto"
     seed: int = 0
 
@@ -71,6 +75,8 @@ class PruneSettings:
             require(0 <= value <= 1, name, value, "must lie between 0 and 1")
         for task, weight in self.weights.items():
             require(0 < weight < math.inf, f"protect {task}", weight, "must be above 0")
+        if self.budget.kind == "latency":
+            require(self.costs is not None, "budget latency", self.budget.share, "needs --costs; see panoedge cost")
 
 
 def prune_checkpoint(source: Path, data: Sequence[Source], settings: PruneSettings, out: Path) -> dict[str, Any]:
@@ -102,11 +108,13 @@ def prune(network: Network, frames: Frames, settings: PruneSettings) -> dict[str
         penalty=settings.penalty,
         weights=settings.weights,
     )
-    groups = ChannelGroups(network, settings.region)
-    model = CostModel(network, groups)
-    start = {kind: model.cost(kind, {}) for kind in ("params", "macs")}
-    floors = {group.path: int(settings.floor * group.channels) for group in groups}
     kind, share = settings.budget.kind, settings.budget.share
+    times = read_times(Path(settings.costs)) if settings.costs else None
+    region = settings.region or (widest_region(network) if kind == "latency" else None)
+    groups = ChannelGroups(network, region)
+    model = CostModel(network, groups, times)
+    start = {kind: model.cost(kind, {}) for kind in model.kinds}
+    floors = {group.path: int(settings.floor * group.channels) for group in groups}
     given_up: list[dict[str, float]] = []
     stream = endless(loader(frames, settings.batch, settings.seed))
     with Progress("pruning", settings.rounds) as progress:
@@ -120,8 +128,8 @@ def prune(network: Network, frames: Frames, settings: PruneSettings) -> dict[str
             doomed = plan(groups, ranking, model, kind, target, settings.round_to, floors, last)
             given_up.append({task: round(share, 4) for task, share in ranking.given_up(doomed).items()})
             groups.remove(doomed)
-            groups = ChannelGroups(network, settings.region)
-            model = CostModel(network, groups)
+            groups = ChannelGroups(network, region)
+            model = CostModel(network, groups, times)
             progress.step(note=f"{kind} {model.cost(kind, {}) / start[kind]:.3f}")
     left = {kind: model.cost(kind, {}) for kind in start}
     with compute.autocast():

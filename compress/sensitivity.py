@@ -2,7 +2,7 @@
 
 import copy
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,7 @@ def sensitivity(source: Path, data: Path, settings: SensitivitySettings) -> dict
 
     Returns:
         ``whole``: ``loss`` and ``score`` by name; ``rooms``: for each the mean ``conflict`` by pair of tasks and, in
-        ``thinned`` by ratio, loss, score and the share of parameters ``kept``; and the ``settings``.
+        ``thinned`` by ratio, the same and the share of parameters ``kept``; and the ``settings``.
 
     Raises:
         InputError: for files or data that cannot be used.
@@ -75,10 +75,17 @@ def sensitivity(source: Path, data: Path, settings: SensitivitySettings) -> dict
     def batches(images: int) -> Iterator[Batch]:
         return itertools.islice(loader(frames, settings.batch, settings.seed), max(1, images // settings.batch))
 
-    def look(at: Network) -> dict[str, Any]:
+    def look(region: str | None = None, doomed: Mapping[str, list[int]] | None = None) -> dict[str, Any]:
+        """At a copy without the ``doomed`` channels. Batch norms are measured again even where there are none, so that
+        nothing else differs."""
+        copied = copy.deepcopy(network)
+        if doomed:
+            ChannelGroups(copied, region).remove(doomed)
         with compute.autocast():
-            loss = losses(at, judged, min(settings.frames, len(judged)), settings.batch)
-        return {"loss": loss, "score": headline(validate(at, open_dataset(data, "val"), frames=settings.frames))}
+            reestimate(copied, batches(settings.reestimation))
+            loss = losses(copied, judged, min(settings.frames, len(judged)), settings.batch)
+        score = headline(validate(copied, open_dataset(data, "val"), frames=settings.frames))
+        return {"kept": round(_size(copied) / _size(network), 4), "loss": loss, "score": score}
 
     found = rooms(network, settings.depth)
     # Once a region, not once a room: only so are tasks weighed against each other by all that they use.
@@ -87,17 +94,13 @@ def sensitivity(source: Path, data: Path, settings: SensitivitySettings) -> dict
         with compute.autocast():
             measured[region] = measure(network, ChannelGroups(network, region), batches(settings.calibration))
     with Progress("sensitivity", 1 + len(found) * len(settings.ratios)) as progress:
-        whole = look(network)
+        whole = look()
         progress.step()
         records = {}
         for name, (region, paths) in found.items():
             thinned = {}
             for ratio in settings.ratios:
-                smaller = copy.deepcopy(network)
-                ChannelGroups(smaller, region).remove(least_important(measured[region], paths, ratio))
-                with compute.autocast():
-                    reestimate(smaller, batches(settings.reestimation))
-                thinned[f"{ratio:g}"] = {"kept": round(_size(smaller) / _size(network), 4), **look(smaller)}
+                thinned[f"{ratio:g}"] = look(region, least_important(measured[region], paths, ratio))
                 progress.step(note=f"{name} {ratio:g}")
             records[name] = {"conflict": mean_conflict(measured[region], paths), "thinned": thinned}
     return {"settings": asdict(settings), "whole": whole, "rooms": records}

@@ -9,7 +9,7 @@ weights.
 import io
 import logging
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
@@ -20,29 +20,34 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, Q
 
 from export.graph import INPUT
 from export.precision import behind_products
+from perception.progress import Progress
 
 # Of a tensor's values on the calibration pictures; those beyond are cut off, so that few do not coarsen all others.
 PERCENTILE = 99.99
 
 
-def quantise(model: onnx.ModelProto, batches: Sequence[np.ndarray]) -> onnx.ModelProto:
+def quantise(model: onnx.ModelProto, batches: Sequence[np.ndarray], excluded: Collection[str] = ()) -> onnx.ModelProto:
     """A copy of ``model`` whose convolutions compute in 8 bits, except the last one before each output.
 
     Args:
         model: FP32, all values typed.
         batches: what it takes, to learn the ranges of values from.
+        excluded: nodes that are left as they are too, by the names of their first outputs.
     """
-    _, last = behind_products(ir.from_proto(model).graph.outputs)
-    with tempfile.TemporaryDirectory() as folder, _quiet():
+    graph = ir.from_proto(model).graph
+    _, last = behind_products(graph.outputs)
+    left_alone = [node.name for node in graph if node in last or node.outputs[0].name in excluded]
+    progress = Progress("calibrate int8", len(batches))
+    with progress, tempfile.TemporaryDirectory() as folder, _quiet():
         source, quantised = Path(folder) / "source.onnx", Path(folder) / "quantised.onnx"
         onnx.save(model, source)  # a model that it is given in memory would be changed
         quantize_static(
             source,
             quantised,
-            _Reader(batches),
+            _Reader(batches, progress),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=["Conv"],
-            nodes_to_exclude=[node.name for node in last],
+            nodes_to_exclude=left_alone,
             per_channel=True,
             activation_type=QuantType.QInt8,
             weight_type=QuantType.QInt8,
@@ -63,8 +68,9 @@ def quantise(model: onnx.ModelProto, batches: Sequence[np.ndarray]) -> onnx.Mode
 class _Reader(CalibrationDataReader):
     """Hands out a range of batches; the library sets it."""
 
-    def __init__(self, batches: Sequence[np.ndarray]):
+    def __init__(self, batches: Sequence[np.ndarray], progress: Progress):
         self._batches = batches
+        self._progress = progress
         self._next, self._end = 0, len(batches)
 
     def __len__(self) -> int:
@@ -79,6 +85,7 @@ class _Reader(CalibrationDataReader):
         if self._next == self._end:
             return None
         self._next += 1
+        self._progress.step()
         return {INPUT: self._batches[self._next - 1]}
 
 

@@ -76,7 +76,10 @@ def _input_shape(layer: Layer) -> tuple[int, ...]:
 
 
 def _linear(layer: Layer) -> tuple[list[onnx.NodeProto], dict[str, tuple[int, ...]]]:
-    nodes = [helper.make_node("MatMul", [INPUT, "weight"], ["product"]), helper.make_node("Add", ["product", "bias"], ["out"])]
+    nodes = [
+        helper.make_node("MatMul", [INPUT, "weight"], ["product"]),
+        helper.make_node("Add", ["product", "bias"], ["out"]),
+    ]
     return nodes, {"weight": (layer.inputs, layer.outputs), "bias": (layer.outputs,)}
 
 

@@ -14,6 +14,7 @@ from export.int8 import quantise
 from export.pictures import batches, learn_from
 from export.precision import CONVERSIONS, Kept, to_fp16
 from perception.errors import InputError
+from perception.progress import track
 from perception.spec import InputSpec, Precision
 
 # The largest errors that single nodes may make in FP16, tried one after the other. Rounding alone is 0.02 % to 0.06 %.
@@ -69,18 +70,17 @@ def lowered(
         yield model, []
         return
     graph = ir.from_proto(model).graph
-    if calibration.fp32_nodes:
-        choices = [find_named(graph, calibration.fp32_nodes)]
+    named = find_named(graph, calibration.fp32_nodes)
+    if named:
+        choices = [named]
     else:
-        losses = measure(model, _batches(model, spec, calibration, FP16_PICTURES))
+        looked_at = _batches(model, spec, calibration, FP16_PICTURES)
+        losses = measure(model, track(looked_at, None, "calibrate fp16"))
         choices = [find_lossy(graph, losses, bound) for bound in BOUNDS]
     if precision == "int8":
-        model = tidy(ir.from_proto(quantise(model, list(_batches(model, spec, calibration, INT8_PICTURES)))))
-    tried: list[dict[str, str]] = []
-    for lossy in choices:
-        if any(lossy.keys() == before.keys() for before in tried):
-            continue
-        tried.append(lossy)
+        pictures = list(_batches(model, spec, calibration, INT8_PICTURES))
+        model = tidy(ir.from_proto(quantise(model, pictures, named)))
+    for lossy in {frozenset(lossy): lossy for lossy in choices}.values():
         typed = ir.from_proto(model)
         kept = to_fp16(typed, lossy)
         yield tidy(typed), kept

@@ -4,7 +4,7 @@ Networks built strongly typed compute in the types that the file names, and only
 by rule and in :mod:`export.calibration` by measuring.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TypeGuard
@@ -141,20 +141,23 @@ def _spare_casts(graph: ir.Graph, wide: dict[ir.Node, str]) -> None:
             wide.update(dict.fromkeys(group - wide.keys(), "spares casts"))
 
 
-def _regions(nodes: Iterable[ir.Node]) -> Iterator[set[ir.Node]]:
-    """The parts of a graph that ``nodes`` fall into when there is nothing else."""
+def _regions(nodes: Sequence[ir.Node]) -> Iterator[set[ir.Node]]:
+    """The parts that a graph falls into when there is nothing but ``nodes``, in their order."""
     left = set(nodes)
-    while left:
+    for start in nodes:
         region: set[ir.Node] = set()
-        ahead = [left.pop()]
+        ahead = {start} & left
         while ahead:
-            node = ahead.pop()
-            region.add(node)
-            makers = {value.producer() for value in node.inputs if _is_activation(value)}
-            users = {user for value in node.outputs if _is_activation(value) for user, _ in value.uses()}
-            ahead.extend(beside := left & (makers | users))
-            left -= beside
-        yield region
+            region |= ahead
+            left -= ahead
+            ahead = {neighbour for node in ahead for neighbour in _neighbours(node)} & left
+        if region:
+            yield region
+
+
+def _neighbours(node: ir.Node) -> Iterator[ir.Node]:
+    yield from (maker for value in node.inputs if _is_activation(value) and (maker := value.producer()))
+    yield from (user for value in node.outputs if _is_activation(value) for user, _ in value.uses())
 
 
 def _is_activation(value: ir.Value | None) -> TypeGuard[ir.Value]:

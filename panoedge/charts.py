@@ -1,10 +1,10 @@
-"""Line charts and heat maps as SVG files that stand alone: light background, no style sheet, no script."""
+"""Line charts and heat maps as SVG files that stand alone: light background, no page's style sheet, no script."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from panoedge.report.plot import ticks
+from panoedge.report.plot import Axes, ticks
 
 _COLOURS = (
     "#2f6db5", "#bd5416", "#21835a", "#9c3a8b", "#836709", "#0d7f90", "#bb3443", "#6353c4",
@@ -12,7 +12,7 @@ _COLOURS = (
 )  # fmt: skip
 _INK, _SOFT, _LINE = "#1b1f24", "#5d6672", "#dfe3e8"
 _PANEL_WIDTH, _PANEL_HEIGHT = 330, 260
-_LEFT, _RIGHT, _TOP, _BOTTOM = 40, 14, 30, 40
+_TITLE = 14
 _LEGEND_ROW, _LEGEND_COLUMN = 20, 150
 _CELL_WIDTH, _CELL_HEIGHT, _HEAD = 62, 20, 58
 # From nothing lost to all of the scale.
@@ -44,7 +44,7 @@ def line_chart(panels: Sequence[Panel]) -> str:
     for number, panel in enumerate(panels):
         parts.append(f'<g transform="translate({number * _PANEL_WIDTH} {legend_height + 8})">')
         parts += [*_panel(panel, colours, number), "</g>"]
-    return _drawing(width, legend_height + 8 + _PANEL_HEIGHT, parts)
+    return _drawing(width, legend_height + 8 + _TITLE + _PANEL_HEIGHT, parts)
 
 
 def heat_map(
@@ -78,35 +78,22 @@ def heat_map(
 
 def _panel(panel: Panel, colours: Mapping[str, str], number: int) -> list[str]:
     points = [point for line in panel.lines.values() for point in line]
-    shown = [y for _, y in points if y >= panel.lowest]
-    x_ticks = ticks(min(x for x, _ in points) - 0.5, max(x for x, _ in points) + 0.5)
-    y_ticks = ticks(min(shown) - 0.5, max(shown) + 0.5)
-    bottom, right = _PANEL_HEIGHT - _BOTTOM, _PANEL_WIDTH - _RIGHT
-
-    def place(x: float, y: float) -> tuple[float, float]:
-        across = (x - x_ticks[0]) / (x_ticks[-1] - x_ticks[0])
-        up = (y - y_ticks[0]) / (y_ticks[-1] - y_ticks[0])
-        return _LEFT + across * (right - _LEFT), bottom - up * (bottom - _TOP)
-
-    parts = [_text(_LEFT, 18, panel.title, "start", _INK, bold=True)]
-    parts.append(_text((_LEFT + right) / 2, _PANEL_HEIGHT - 6, panel.x_label, "middle", _SOFT))
-    for value in y_ticks:
-        _, y = place(x_ticks[0], value)
-        parts.append(f'<line x1="{_LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}" stroke="{_LINE}"/>')
-        parts.append(_text(_LEFT - 6, y + 4, f"{value:g}", "end", _SOFT))
-    for value in x_ticks:
-        x, _ = place(value, y_ticks[0])
-        parts.append(_text(x, bottom + 17, f"{value:g}", "middle", _SOFT))
-    box = f'x="{_LEFT - 4}" y="{_TOP - 4}" width="{right - _LEFT + 8}" height="{bottom - _TOP + 8}"'
-    parts.append(f'<clipPath id="panel{number}"><rect {box}/></clipPath><g clip-path="url(#panel{number})">')
+    places, shown = [x for x, _ in points], [y for _, y in points if y >= panel.lowest]
+    x_ticks, y_ticks = (ticks(min(values), max(*values, min(values) + 1)) for values in (places, shown))
+    axes = Axes(x_ticks, y_ticks, _PANEL_WIDTH, _PANEL_HEIGHT)
+    box = f'x="0" y="{axes.top - 4}" width="{_PANEL_WIDTH}" height="{axes.bottom - axes.top + 8}"'
+    parts = [f'<clipPath id="panel{number}"><rect {box}/></clipPath><g clip-path="url(#panel{number})">']
     for name, line in panel.lines.items():
-        places = [place(x, y) for x, y in sorted(line)]
-        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-        parts.append(f'<polyline points="{path}" fill="none" stroke="{colours[name]}" stroke-width="2"/>')
-        for (x, y), (cost, score) in zip(places, sorted(line), strict=True):
-            title = f"<title>{escape(name)}: {score:.1f} at {cost:.1f} %</title>"
-            parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colours[name]}">{title}</circle>')
-    return [*parts, "</g>"]
+        corners = " ".join(f"{axes.x(x):.1f},{axes.y(y):.1f}" for x, y in sorted(line))
+        parts.append(f'<polyline points="{corners}" fill="none" stroke="{colours[name]}" stroke-width="2"/>')
+        for x, y in line:
+            title = f"<title>{escape(name)}: {y:.1f} at {x:.1f}</title>"
+            parts.append(
+                f'<circle cx="{axes.x(x):.1f}" cy="{axes.y(y):.1f}" r="3" fill="{colours[name]}">{title}</circle>'
+            )
+    drawn = axes.draw(f"{panel.title} against {panel.x_label}", panel.x_label, [*parts, "</g>"])
+    title = _text(axes.left, 14, panel.title, "start", _INK, bold=True)
+    return [title, f'<svg y="{_TITLE}" width="{_PANEL_WIDTH}" height="{_PANEL_HEIGHT}">{drawn}</svg>']
 
 
 def _shade(share: float) -> str:
@@ -123,5 +110,6 @@ def _drawing(width: float, height: float, parts: Sequence[str]) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
         f'height="{height:g}" font-family="system-ui, sans-serif" font-size="12">\n'
+        f"<style>.plot text {{ fill: {_SOFT}; }} .plot line {{ stroke: {_LINE}; }}</style>\n"
         f'<rect width="{width:g}" height="{height:g}" fill="#fff"/>\n' + "\n".join(parts) + "\n</svg>\n"
     )

@@ -28,7 +28,9 @@ def register(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("model", type=Path, metavar="FILE|DIR", help="checkpoint, or a folder that --bundle wrote")
     parser.add_argument("--bundle", type=Path, metavar="DIR", help="write the layers here, to be measured elsewhere")
     parser.add_argument("--precision", choices=("fp32", "fp16"), default="fp32", help="of a checkpoint's layers")
-    parser.add_argument("--target", choices=LIBRARIES, help="build an engine of each layer first (default: ONNX Runtime)")
+    parser.add_argument(
+        "--target", choices=LIBRARIES, help="build an engine of each layer first (default: ONNX Runtime)"
+    )
     add_measuring_arguments(parser)
     parser.add_argument("--out", type=Path, help="what was measured, as JSON")
     parser.set_defaults(run=_run)
@@ -58,10 +60,10 @@ def write_layers(source: Path, folder: Path, precision: str) -> None:
     from compress.latency import layers_of, slimmed, widths_to_measure
     from export.layer_bundle import write_bundle
     from perception import checkpoint
-    from perception.layer_bundle import Axes, Bundle
+    from perception.layer_bundle import Bundle
 
     network = checkpoint.load(source).network
-    axes = {kind: Axes(*map(tuple, sides)) for kind, sides in widths_to_measure(network).items()}
+    axes = widths_to_measure(network)
     with tempfile.TemporaryDirectory() as temporary:
         wholes, layers = {}, {}
         for share in SHARES:

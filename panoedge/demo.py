@@ -5,8 +5,8 @@ metrics of every stage on frames none of them has seen, frame rates on this mach
 """
 
 import argparse
+from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -66,24 +66,18 @@ def demo(out: Path, photographs: Path = PHOTOGRAPHS, settings: DemoSettings | No
     """
     from panoedge.report import write_report
     from perception.evaluation import headline
-    from runtime.report import SCHEMA
+    from runtime.report import build_report
 
     settings = settings or DemoSettings()
     writable_folder(out)
     files = walk(out, settings)
     say("measuring every stage")
-    device, models = measure(files, out / "scenes", settings)
-    report = {
-        "schema": SCHEMA,
-        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "title": f"panoedge demo: the embedded teacher at {100 * settings.share:.1f} % of its parameters",
-        "device": device,
-        "models": models,
-    }
+    title = f"panoedge demo: the embedded teacher at {100 * settings.share:.1f} % of its parameters"
+    report = {**build_report(*measure(files, out / "scenes", settings)), "title": title}
     pictures = photographs if photographs.is_dir() else out / "scenes" / "images" / "val"
     write_report(report, out, overlays(files["teacher-fp32"], files["student-fp32"], pictures))
     print(out / "report.html")
-    scores = {model["name"]: headline(model["metrics"]) for model in models if model["metrics"]}
+    scores = {model["name"]: headline(model["metrics"]) for model in report["models"] if model["metrics"]}
     behind = {name: 100 * (scores["teacher"][name] - scores["student"][name]) for name in BOUNDS}
     if missed := [
         f"{name} {behind[name]:.2f} (at most {bound})" for name, bound in BOUNDS.items() if behind[name] > bound
@@ -126,29 +120,36 @@ def walk(out: Path, settings: DemoSettings) -> dict[str, Path]:
 
 def measure(
     files: dict[str, Path], scenes: Path, settings: DemoSettings
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Accuracy of every file on the validation scenes, frame rates of the exported ones; the device and the records."""
+) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any]]:
+    """Accuracy of every file on the validation scenes, frame rates of the exported ones, which take turns.
+
+    Returns:
+        The device, the records of the models and that of the run, as :func:`runtime.report.build_report` takes them.
+    """
     from panoedge.models import CheckpointModel, open_model
     from runtime.backends import open_backend
-    from runtime.bench import measure_speed
+    from runtime.bench import compare_speed
     from runtime.device import probe
     from runtime.evaluate import evaluate
     from runtime.report import model_record
     from runtime.sources import drawn_source
     from runtime.timing import Effort
+    from runtime.watch import Watch
 
-    device: dict[str, Any] = dict(probe())
-    models = []
+    models = {}
     for name, path in files.items():
         with open_model(path) as model:
             history = model.history if isinstance(model, CheckpointModel) else []
-            record = model_record(model, evaluate(model, scenes), None)
-        if path.suffix == ".onnx":
-            with open_backend(path) as backend:
-                device |= backend.describe()
-                record["speed"] = measure_speed(backend, drawn_source(), Effort(settings.seconds, 30), say)
-        models.append({**record, "name": name, "history": history})
-    return device, models
+            models[name] = {**model_record(model, evaluate(model, scenes), None), "name": name, "history": history}
+    exported = [name for name, path in files.items() if path.suffix == ".onnx"]
+    with ExitStack() as stack:
+        backends = [stack.enter_context(open_backend(files[name])) for name in exported]
+        device = {**probe(), **backends[0].describe()}
+        watch = stack.enter_context(Watch())
+        speeds = compare_speed(backends, drawn_source(), Effort(settings.seconds, 30), say, watch.phase)
+    for name, speed in zip(exported, speeds.records, strict=True):
+        models[name]["speed"] = speed
+    return device, list(models.values()), watch.record(speeds.lost)
 
 
 def overlays(teacher: Path, student: Path, pictures: Path, limit: int = 6) -> list[Any]:

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from perception.errors import InputError
+from perception.command import say
+from perception.faults import Faults
 from perception.geometry import Fit, fit
 from perception.metrics.protocols import MAX_BOXES, NMS_IOU, PROTOCOLS, Evaluator, ProtocolName
 from perception.postprocess import postprocess
@@ -50,23 +51,29 @@ def evaluate(
         The ``metrics`` record, see :mod:`perception.metrics.protocols`.
 
     Raises:
-        InputError: there is no sample, or a box or score of the network's is not finite.
+        InputError: there is no sample, or boxes or scores are not finite frame after frame.
     """
     evaluator = PROTOCOLS[protocol]()
     min_score = evaluator.min_score(spec.needs_nms)
     pictures = np.zeros((batch, *spec.size, 3), np.uint8)
+    faults = Faults("train or export the network anew, in FP32")
     remaining = iter(samples)
     while frames := list(islice(remaining, batch)):
         fits = [fit(frame.image.shape[:2], spec.size, spec.resize) for frame in frames]
         for picture, frame, placed in zip(pictures, frames, fits, strict=False):
             picture[:] = placed.image(frame.image)
         outputs = infer(pictures)
-        _check_finite(outputs, frames)
         for index, (frame, placed) in enumerate(zip(frames, fits, strict=True)):
+            if wrong := _not_finite(outputs, index):
+                faults.add(f"{frame.name}: the network's {wrong} are not all finite; those candidates are dropped")
+            else:
+                faults.end_row()
             seen = postprocess(outputs, index, spec, placed, min_score, NMS_IOU, MAX_BOXES, clip=evaluator.clip_boxes)
             _compare(evaluator, seen, frame, placed, spec)
         if progress:
             progress(len(frames))
+    if faults.total:
+        say(f"{faults.total} frames where the network's boxes or scores were not all finite")
     return evaluator.result()
 
 
@@ -78,14 +85,12 @@ def headline(metrics: dict[str, Any]) -> dict[str, float]:
     return {name: metrics[task][key] for name, (task, key) in _HEADLINE.items() if task in metrics}
 
 
-def _check_finite(outputs: Outputs, frames: Sequence[Sample]) -> None:
-    for name in ("boxes", "scores"):
-        values = getattr(outputs, name)
-        for frame, of_frame in zip(frames, values if values is not None else (), strict=False):
-            if not np.isfinite(of_frame).all():
-                raise InputError(
-                    f"{frame.name}: the network's {name} are not finite here; train or export it anew, in FP32"
-                )
+def _not_finite(outputs: Outputs, index: int) -> str:
+    """Which outputs of a frame hold what is no number; post-processing drops those candidates."""
+    found = {"boxes": outputs.boxes, "scores": outputs.scores}
+    return " and ".join(
+        name for name, values in found.items() if values is not None and not np.isfinite(values[index]).all()
+    )
 
 
 def _compare(evaluator: Evaluator, seen: Prediction, frame: Sample, placed: Fit, spec: InputSpec) -> None:

@@ -92,8 +92,12 @@ def read_index(folder: Path) -> Bundle:
     """What the files of ``folder`` are; raises :class:`InputError` where it is no bundle."""
     path = folder / INDEX
     if not path.is_file():
-        raise InputError(f"{folder}: no folder of layers ({INDEX} is absent); write one: panoedge cost FILE --bundle DIR")
+        raise InputError(
+            f"{folder}: no folder of layers ({INDEX} is absent); write one: panoedge cost FILE --bundle DIR"
+        )
     try:
         return Bundle.from_json(read_json(path))
     except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
-        raise InputError(f"{path}: malformed ({error!r}); write the folder again: panoedge cost FILE --bundle DIR") from None
+        raise InputError(
+            f"{path}: malformed ({error!r}); write the folder again: panoedge cost FILE --bundle DIR"
+        ) from None

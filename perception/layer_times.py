@@ -52,7 +52,10 @@ class Kind:
 
 
 class Layer(NamedTuple):
-    """One layer as it runs once in a network: its kind and how many channels it reads and writes."""
+    """One layer as it runs once in a network: its kind, and how many channels it reads and writes.
+
+    A depthwise one has 1 input, since that is what each output is made of.
+    """
 
     kind: Kind
     inputs: int
@@ -111,13 +114,13 @@ class LayerTimes:
     scale: float = 1.0
     checks: tuple[dict[str, Any], ...] = ()
 
-    def layer(self, layer: Layer) -> float:
+    def layer(self, kind: Kind, inputs: float, outputs: float) -> float:
         """Milliseconds of one layer inside a network; raises KeyError for a kind that was not measured."""
-        return self.scale * self.grids[layer.kind].at(layer.inputs, layer.outputs)
+        return self.scale * self.grids[kind].at(inputs, outputs)
 
     def total(self, layers: Iterable[Layer]) -> float:
         """Milliseconds of a network of these layers."""
-        return self.fixed + sum(self.layer(layer) for layer in layers)
+        return self.fixed + sum(self.layer(*layer) for layer in layers)
 
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary that :meth:`from_json` takes back."""

@@ -29,7 +29,9 @@ def add_measuring_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--provider", choices=PROVIDERS, default="auto", help="where it computes; auto: CUDA if there is one"
     )
-    parser.add_argument("--threads", type=natural, default=1, help="CPU threads; with one, other programs hardly disturb")
+    parser.add_argument(
+        "--threads", type=natural, default=1, help="CPU threads; with one, other programs hardly disturb"
+    )
 
 
 def measure_folder(folder: Path, arguments: argparse.Namespace) -> None:

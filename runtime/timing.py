@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from itertools import pairwise
+from math import isqrt
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -18,6 +19,8 @@ _WINDOW_LAPS = 5
 _STEADY = 0.05
 # Not counted at the beginning of each slice: queues fill, and caches forget what was measured in between.
 _SETTLING_LAPS = 3
+# Of a timeline: enough for a plot, whatever the length of the run.
+_POINTS = 120
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,7 @@ def summarise(course: Course, includes: str) -> dict[str, Any] | None:
         "steady": course.steady,
         "slices": slice_rates(course),
         "histogram": histogram(totals),
+        "timeline": timeline(totals),
         "includes": includes,
     }
 
@@ -143,10 +147,33 @@ def percentiles(milliseconds: np.ndarray) -> dict[str, float]:
     return {"mean": mean, "p50": p50, "p90": p90, "p95": p95, "p99": p99, "max": longest}
 
 
-def histogram(milliseconds: np.ndarray, bins: int = 48) -> dict[str, list[float] | list[int]]:
-    """How often a time fell between one of ``ms`` and the next: ``count``, one fewer. Bins are of equal width."""
-    counts, edges = np.histogram(milliseconds, bins)
-    return {"ms": [float(f"{edge:.6g}") for edge in edges], "count": counts.tolist()}
+def histogram(milliseconds: np.ndarray, most: int = 32) -> dict[str, list[float] | list[int]]:
+    """How often a time fell between one of ``ms`` and the next: ``count``, one fewer and at most ``most``.
+
+    Bins are of equal width up to p99, and one holds what was slower: a single stall must not flatten all the others.
+    The fewer times there are, the fewer bins, or chance would show most.
+    """
+    usual = milliseconds[milliseconds <= np.percentile(milliseconds, 99)]
+    edges = np.histogram_bin_edges(usual, min(most, 4 + isqrt(len(milliseconds))) - 1)
+    longest = float(milliseconds.max())
+    if longest > edges[-1]:
+        edges = np.append(edges, max(longest, 2 * edges[-1] - edges[-2]))
+    counts, _ = np.histogram(milliseconds, edges)
+    return {"ms": _short(edges), "count": counts.tolist()}
+
+
+def timeline(milliseconds: np.ndarray, points: int = _POINTS) -> dict[str, list[float]]:
+    """How times went: groups of equally many successive laps, at most ``points`` of them.
+
+    Returns:
+        Of each group the ``seconds`` measured up to its end, and the ``p50`` and ``max`` of its times.
+    """
+    groups = np.array_split(milliseconds, min(points, len(milliseconds)))
+    return {
+        "seconds": _short(np.cumsum([group.sum() for group in groups]) / 1000),
+        "p50": _short(np.array([np.median(group) for group in groups])),
+        "max": _short(np.array([group.max() for group in groups])),
+    }
 
 
 def slice_rates(course: Course) -> list[float]:
@@ -169,6 +196,11 @@ def median_split(laps: Sequence[Lap]) -> dict[str, float | None]:
         return median(values) if values else None
 
     return {stage: middle(stage) for stage in laps[0].split}
+
+
+def _short(values: np.ndarray) -> list[float]:
+    """As JSON, without digits that mean nothing."""
+    return [float(f"{value:.6g}") for value in values]
 
 
 def _jitter(course: Course) -> float:

@@ -7,6 +7,7 @@ image in an emulated arm64 Debian. Prints what held and what could not be tried.
 """
 
 import argparse
+import signal
 import subprocess
 import sys
 import tempfile
@@ -35,13 +36,14 @@ def replay(folder: Path) -> Iterator[Finding]:
     subprocess.run([sys.executable, "-m", "export", "onnx", TEACHER, "--out", onnx], check=True, stdout=sys.stderr)
     instructions = read_dockerfile(IMAGE)
     with emulation():
-        say(f"debootstrap --arch=arm64 {RELEASE}")
+        what = f"debootstrap --arch=arm64 {RELEASE}"
+        say(what)
         try:
             root = Root.make(folder / "root")
         except subprocess.CalledProcessError as error:
-            yield Finding(f"debootstrap --arch=arm64 {RELEASE}", "FAILS", last_line(error.stdout + error.stderr))
+            yield Finding(what, "FAILS", last_line(error.stdout + error.stderr))
             return
-        yield Finding(f"debootstrap --arch=arm64 {RELEASE}", "holds")
+        yield Finding(what, "holds")
         image = Replay(root, ROOT, say)
         for finding in image.follow(instructions):
             yield finding
@@ -56,6 +58,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="docker-check", description="Check the images without Docker.")
     parser.add_argument("--folder", type=Path, help="make a temporary folder in here, 1 GB (default: the system's)")
     arguments = parser.parse_args()
+    # So that what was begun is ended, and the folder removed.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         check_means()
         with tempfile.TemporaryDirectory(prefix="docker-check-", dir=arguments.folder) as folder:

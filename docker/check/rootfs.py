@@ -86,13 +86,8 @@ class Root:
         separate = ["unshare", "--pid", "--fork", "--kill-child", f"--mount-proc={self.path}/proc"]
         enter = ["chroot", f"--userspec={user}", str(self.path), "sh", "-c", 'cd "$0" && exec "$@"', folder]
         network = {name: os.environ[name] for name in _VARIABLES if name in os.environ}
-        environment = {
-            "PATH": os.defpath,
-            "LC_ALL": "C.UTF-8",
-            "PIP_CERT": _CERTIFICATES,
-            **network,
-            **(variables or {}),
-        }
+        always = {"PATH": PATH, "LC_ALL": "C.UTF-8", "PIP_CERT": _CERTIFICATES}
+        environment = {**always, **network, **(variables or {})}
         return subprocess.run(
             [*separate, *enter, *command], env=environment, capture_output=True, text=True, check=False
         )

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import time
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -52,17 +51,15 @@ class Study:
         if file.exists():
             return read_json(file)
         record: dict[str, Any] = {"cell": asdict(cell), "recipe": recipe}
-        began = time.monotonic()
         try:
             loaded = checkpoint.load(self.network(cell))
         except OutOfReach as fault:
             record["fault"] = str(fault)
         else:
             costs = cost(loaded.network)
-            made = time.monotonic()
             metrics = validate(loaded.network, open_dataset(self.data, "val"), frames=self.settings.frames)
-            taken = {"making": round(made - began, 1), "validation": round(time.monotonic() - made, 1)}
-            record |= {"params": costs.parameters, "macs": costs.macs, "metrics": metrics, "seconds": taken}
+            seconds = 0 if cell.method == TEACHER else loaded.history[-1]["seconds"]
+            record |= {"params": costs.parameters, "macs": costs.macs, "metrics": metrics, "seconds": seconds}
         write_json(file, record)
         return record
 

@@ -3,6 +3,7 @@
 import argparse
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from panoedge.ablate.settings import METHODS, AblationSettings, quick
 
@@ -39,12 +40,10 @@ def register(subparsers: argparse._SubParsersAction) -> None:
 def _run(arguments: argparse.Namespace) -> None:
     from panoedge.ablate.run import ablate
 
-    settings = quick() if arguments.quick else AblationSettings()
-    lists = {
-        name: tuple(given)
-        for name in ("methods", "contenders", "shares", "recovery_shares")
-        if (given := getattr(arguments, name)) is not None
-    }
-    numbers = {name: given for name in ("seeds", "epochs", "frames") if (given := getattr(arguments, name)) is not None}
-    changed = replace(settings, kind=arguments.budget_kind, device=arguments.device, **lists, **numbers)
-    print(ablate(arguments.model, arguments.data, changed, arguments.out))
+    changes: dict[str, Any] = {"kind": arguments.budget_kind, "device": arguments.device}
+    for name in ("methods", "contenders", "shares", "recovery_shares", "seeds", "epochs", "frames"):
+        given = getattr(arguments, name)
+        if given is not None:
+            changes[name] = tuple(given) if isinstance(given, list) else given
+    settings = replace(quick() if arguments.quick else AblationSettings(), **changes)
+    print(ablate(arguments.model, arguments.data, settings, arguments.out))

@@ -21,7 +21,7 @@ class Row:
         cell: which.
         scores: per cent by name, and ``worst task``: the smallest of the tasks' differences to the teacher.
         costs: ``params``, ``macs`` and, where it was measured, ``latency``, as shares of the teacher's.
-        seconds: that making it took.
+        seconds: that its pruning or its recovery took.
     """
 
     cell: Cell
@@ -53,7 +53,7 @@ def rows(records: Sequence[Mapping[str, Any]], latency: Mapping[Cell, float]) ->
             costs["latency"] = 1.0
         elif cell in latency:
             costs["latency"] = latency[cell]
-        found.append(Row(cell, {**scores, WORST: behind}, costs, record["seconds"]["making"]))
+        found.append(Row(cell, {**scores, WORST: behind}, costs, record["seconds"]))
     return found
 
 

@@ -37,7 +37,10 @@ def ablate(teacher: Path, data: Path, settings: AblationSettings, out: Path) -> 
 
 
 def _about(study: Study) -> str:
-    device = probe()
-    machine = ", ".join(str(device[key]) for key in ("name", "cpu") if device.get(key))
-    sizes = ", ".join(f"{name} {value}" for name, value in asdict(study.settings).items())
-    return f"`{study.teacher.name}` on `{study.data.name}`; {machine}, torch {torch.__version__}. Settings: {sizes}."
+    sizes = {
+        name: ", ".join(map(str, value)) if isinstance(value, tuple) else value
+        for name, value in asdict(study.settings).items()
+    }
+    settings = "; ".join(f"{name.replace('_', ' ')}: {value}" for name, value in sizes.items())
+    machine = f"{probe()['name']}, torch {torch.__version__}"
+    return f"`{study.teacher.name}` on `{study.data.name}`, measured on {machine}. {settings}."

@@ -10,7 +10,7 @@ from panoedge.ablate.rows import Row
 from panoedge.ablate.settings import NONE, OURS, TEACHER
 
 # Shares of the teacher's cost at which curves are compared.
-LEVELS = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4)
+LEVELS = (0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4)
 
 
 @dataclass(frozen=True)

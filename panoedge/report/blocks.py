@@ -12,7 +12,7 @@ class Cell:
 
     Attributes:
         text: what it says.
-        note: a second, smaller saying, such as the difference to the reference.
+        note: a second, smaller saying, such as the difference to the reference; HTML keeps its lines.
         tone: how good or bad that is: ``gain``, ``slight``, ``clear``, ``heavy`` or nothing.
         mark: number of the model that the cell names, as in the plots; 0 for none.
         bar: lengths of the parts of a stacked bar, between 0 and 1 together; only HTML draws it.
@@ -130,6 +130,67 @@ class Plots:
 
 
 @dataclass(frozen=True)
+class Line:
+    """One line of a chart; it breaks where ``y`` is None.
+
+    Attributes:
+        mark: its colour, from 1.
+        name: what it is.
+        x, y: its corners, equally many.
+        look: ``area`` for filled down to 0, ``faint`` for what accompanies another line.
+        note: figures for the legend.
+    """
+
+    mark: int
+    name: str
+    x: Sequence[float]
+    y: Sequence[float | None]
+    look: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A named stretch of the x axis."""
+
+    name: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Lines over one axis; the y axis begins at 0.
+
+    Attributes:
+        title: what they show, unit included.
+        x_label: unit of the x axis.
+        lines: drawn in this order.
+        phases: stretches of the x axis that have a name.
+        event: a place on the x axis and what happened there.
+        legend: whether the lines are named beside the chart.
+    """
+
+    title: str
+    x_label: str
+    lines: Sequence[Line]
+    phases: Sequence[Phase] = ()
+    event: tuple[float, str] | None = None
+    legend: bool = False
+
+
+@dataclass(frozen=True)
+class Charts:
+    """Charts in a row, below a heading, with one legend of (mark, name) for those that have none of their own; only
+    HTML draws them, the tables hold the numbers."""
+
+    title: str
+    legend: Sequence[tuple[int, str]]
+    panels: Sequence[Chart]
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class Gallery:
     """Pictures of one scene, side by side."""
 
@@ -137,15 +198,16 @@ class Gallery:
     pictures: Sequence[Picture]
 
 
-Block = Facts | Table | Notes | Terms | Stages | Plots | Gallery
+Block = Facts | Table | Notes | Terms | Stages | Plots | Charts | Gallery
 
 
 @dataclass(frozen=True)
 class Section:
-    """A headed part of the page."""
+    """A headed part of the page; what is ``folded`` is there for those who ask, and Markdown keeps it closed."""
 
     title: str
     blocks: Sequence[Block]
+    folded: bool = False
 
 
 @dataclass(frozen=True)

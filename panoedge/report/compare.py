@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from panoedge.report.schema import device_of
+from panoedge.report.checks import moment
+from panoedge.report.schema import created_of, device_of, run_of
 from panoedge.report.text import base_name
 from perception.tasks import DETECTION, DRIVABLE, LANE
 
@@ -73,16 +74,51 @@ def fps_of(model: Model, rate: str) -> float | None:
 
 
 def speed_reference(report: Report, model: Model, rate: str) -> Model | None:
-    """The first model timed at ``rate`` under the very same circumstances; frame rates of two boards have no ratio."""
-    alike = (other for other in report["models"] if device_of(report, other) == device_of(report, model))
+    """What the speed of ``model`` is compared with: the first model that took turns with it, if it did so with any;
+    else the first timed at ``rate`` under the very same circumstances. Frame rates of two boards have no ratio."""
+    if recorded_ratio(model, rate):
+        alike = (other for other in report["models"] if run_of(report, other) == run_of(report, model))
+    else:
+        alike = (other for other in report["models"] if device_of(report, other) == device_of(report, model))
     return next((other for other in alike if fps_of(other, rate)), None)
 
 
+def recorded_ratio(model: Model, rate: str) -> Mapping[str, float] | None:
+    """Times as fast as the first model that ``model`` took turns with, as the benchmark recorded it."""
+    return (rate_of(model, rate) or {}).get("ratio")
+
+
 def speed_ratio(report: Report, model: Model, rate: str) -> float | None:
-    """Frames a second of ``model`` over those of its :func:`speed_reference`."""
+    """How many times as fast ``model`` is as its :func:`speed_reference`: measured turn and turn about where possible,
+    for a machine may be faster on another day."""
+    if recorded := recorded_ratio(model, rate):
+        return recorded["median"]
     mine, reference = fps_of(model, rate), speed_reference(report, model, rate)
     its = reference and fps_of(reference, rate)
     return mine / its if mine is not None and its else None
+
+
+def runs(report: Report) -> list[tuple[Mapping[str, Any], list[Model]]]:
+    """Every run that was watched, in order, with the models that were measured in it."""
+    found: list[tuple[Mapping[str, Any], list[Model]]] = []
+    for model in report["models"]:
+        if (run := run_of(report, model)) is None:
+            continue
+        if known := next((models for other, models in found if other == run), None):
+            known.append(model)
+        else:
+            found.append((run, [model]))
+    return found
+
+
+def date_of(report: Report, model: Model) -> str:
+    """When ``model`` was measured, for people."""
+    return written(created_of(report, model))
+
+
+def written(created: str) -> str:
+    """An ISO 8601 time, for people."""
+    return moment(created).strftime("%Y-%m-%d %H:%M %Z")
 
 
 def devices(report: Report) -> list[Mapping[str, Any]]:

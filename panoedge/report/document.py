@@ -2,13 +2,25 @@
 
 from collections.abc import Callable, Sequence
 
-from panoedge.report import tables
-from panoedge.report.blocks import Block, Document, Gallery, Plot, Plots, Point, Section
-from panoedge.report.compare import DRIVABLE_MIOU, LANE_IOU, MAP50, Measure, Model, Report, circumstances, rate_of
+from panoedge.report import speeds, tables
+from panoedge.report.blocks import Block, Document, Gallery, Plot, Plots, Point, Section, Table
+from panoedge.report.compare import (
+    DRIVABLE_MIOU,
+    LANE_IOU,
+    MAP50,
+    Measure,
+    Model,
+    Report,
+    circumstances,
+    rate_of,
+    written,
+)
 from panoedge.report.history import histories
+from panoedge.report.latency import ages, latency
+from panoedge.report.machine import machine
 from panoedge.report.method import method, rates
 from panoedge.report.overlay import Picture
-from panoedge.report.schema import device_of, moment
+from panoedge.report.schema import device_of
 from panoedge.report.verdict import verdict
 
 _PLOTTED = (MAP50, DRIVABLE_MIOU, LANE_IOU)
@@ -16,19 +28,26 @@ _PLOTTED = (MAP50, DRIVABLE_MIOU, LANE_IOU)
 
 def document(report: Report, scenes: Sequence[tuple[str, Sequence[Picture]]]) -> Document:
     """Lay out a checked report; ``scenes`` are the encoded overlays by title."""
-    split = tables.split(report)
     sections = [
         Section("Accuracy by task", [tables.accuracy(report), tables.accuracy_notes(report)]),
         Section("Size", [tables.sizes(report)]),
-        Section("Speed", [tables.speeds(report), rates(report), *([split] if split else [])]),
+        Section("Speed", [speeds.speeds(report), rates(report), *latency(report)]),
+        Section("Where the time of a frame goes", _known(speeds.split(report))),
+        Section("Which part of a network takes how long", _known(speeds.rooms(report))),
+        Section("Beside a camera", [*_known(speeds.paced(report)), *ages(report)]),
         Section("Accuracy against cost", _plots(report)),
-        Section("What they see", [Gallery(title, pictures) for title, pictures in scenes]),
-        Section("Device and versions", [tables.device(report), tables.device_notes(report)]),
-        Section("How the models came about", histories(report)),
-        Section("How it was measured", [method(report)]),
+        Section("What they see", [Gallery(title, pictures) for title, pictures in scenes], folded=True),
+        Section("The machine meanwhile", machine(report)),
+        Section("Device and versions", [tables.device(report), tables.device_notes(report)], folded=True),
+        Section("How the models came about", histories(report), folded=True),
+        Section("How it was measured", [method(report)], folded=True),
     ]
-    date = moment(report["created"]).strftime("%Y-%m-%d %H:%M %Z")
-    return Document(report["title"], date, verdict(report), [section for section in sections if section.blocks])
+    shown = [section for section in sections if section.blocks]
+    return Document(report["title"], written(report["created"]), verdict(report), shown)
+
+
+def _known(table: Table | None) -> list[Block]:
+    return [table] if table else []
 
 
 def _plots(report: Report) -> list[Block]:

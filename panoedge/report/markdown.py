@@ -5,6 +5,7 @@ import re
 from panoedge.report.blocks import (
     Block,
     Cell,
+    Charts,
     Document,
     Facts,
     Gallery,
@@ -24,7 +25,12 @@ def render(document: Document) -> str:
     parts = [f"# {escape(document.title)}", escape(document.date), _block(document.verdict)]
     for section in document.sections:
         blocks = [text for block in section.blocks if (text := _block(block))]
-        parts += [f"## {escape(section.title)}", *blocks] if blocks else []
+        if not blocks:
+            continue
+        if section.folded:
+            parts += [f"<details><summary>{escape(section.title)}</summary>", *blocks, "</details>"]
+        else:
+            parts += [f"## {escape(section.title)}", *blocks]
     return "\n\n".join(parts) + "\n"
 
 
@@ -50,7 +56,7 @@ def _block(block: Block) -> str:
             images = (f"![{escape(picture.label)}]({picture.file})" for picture in pictures)
             labels = ", ".join(escape(picture.label) for picture in pictures)
             return f"**{escape(title)}**: {labels}\n\n{' '.join(images)}"
-        case Plots():
+        case Plots() | Charts():
             return ""
     raise TypeError(f"no Markdown for {type(block).__name__}")
 

@@ -3,40 +3,51 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from panoedge.report.schema import SCHEMA, device_of, moment, run_of
+from panoedge.report.checks import moment
+from panoedge.report.schema import SCHEMA, created_of, device_of, run_of
 
 
 def merge(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Put the models of all ``reports`` (checked, at least one) into one, in the order given.
 
     The very first model is what the others are compared with. A model that two reports agree on to the last field is
-    taken once; different runs under one name are numbered. The result is dated like the newest of its parts. Overlays
-    are left out: their file names mean something beside their own report only.
+    taken once; different runs under one name are numbered. The result is dated like the newest of its parts; models of
+    another date keep theirs. Overlays are left out: their file names mean something beside their own report only.
     """
+    created = max((report["created"] for report in reports), key=moment)
     device = reports[0]["device"]
     models: list[dict[str, Any]] = []
     for report in reports:
         for model in report["models"]:
-            measured = _with_circumstances(report, model, device)
-            if measured not in models:
+            measured = _with_circumstances(report, model, device, created)
+            if not any(_figures(measured) == _figures(other) for other in models):
                 models.append(measured)
     _number_namesakes(models)
     return {
         "schema": SCHEMA,
-        "created": max((report["created"] for report in reports), key=moment),
+        "created": created,
         "title": _title(reports, models),
         "device": device,
         "models": models,
     }
 
 
-def _with_circumstances(report: Mapping[str, Any], model: Mapping[str, Any], device: Mapping[str, Any]) -> dict:
-    own = {key: value for key, value in model.items() if key not in ("device", "run")}
+def _with_circumstances(
+    report: Mapping[str, Any], model: Mapping[str, Any], device: Mapping[str, Any], created: str
+) -> dict[str, Any]:
+    own = {key: value for key, value in model.items() if key not in ("created", "device", "run")}
+    if created_of(report, model) != created:
+        own["created"] = created_of(report, model)
     if device_of(report, model) != device:
         own["device"] = device_of(report, model)
     if run := run_of(report, model):
         own["run"] = run
     return own
+
+
+def _figures(model: Mapping[str, Any]) -> dict[str, Any]:
+    """All of a record but its date: two reports may hold one measurement."""
+    return {key: value for key, value in model.items() if key != "created"}
 
 
 def _number_namesakes(models: list[dict[str, Any]]) -> None:

@@ -1,7 +1,7 @@
 """How each kind of number was measured, in words; only what a report uses."""
 
 from panoedge.report.blocks import Terms
-from panoedge.report.compare import Report, rate_of
+from panoedge.report.compare import Report, rate_of, runs
 from panoedge.report.schema import RATES
 from panoedge.report.text import listing
 
@@ -25,9 +25,24 @@ _SIZES = (
     "on disk, whose SHA-256 begins as shown. Changes are against the first model."
 )
 _TIMES = (
-    "FPS is frames over seconds of the whole measurement, after warming up. Ratios are of FPS, against the first model "
-    "timed at that rate on that very device. p50, p95 and p99 are percentiles of the time of a frame; stages of the "
-    "frame are medians, and medians need not add up."
+    "FPS is frames over seconds of the whole measurement, after warming up. Where models took turns, the ratio is the "
+    "median over neighbouring slices, its range below it, against the first of them; else it is of FPS, against the "
+    "first model timed at that rate on that very device. p50, p95 and p99 are percentiles of the time of a frame; "
+    "jitter is the mean difference between one frame's time and the next; stages of the frame are medians, and medians "
+    "need not add up."
+)
+
+_ROOMS = (
+    "The profiler of the library times every layer; a layer belongs to the tasks whose results need it, and is shared "
+    "where all do. Small layers are slowed by being timed: judge by shares, not by sums."
+)
+_PACED = (
+    "Frames come at the rate of a camera, ready or not. One that waits gives way to a newer one and is dropped; a "
+    "result is too late one period after its frame came. Age is counted from that moment too."
+)
+_CERTIFIED = (
+    "Certified: clocks were held still and nobody else was at work. Power and energy are those of the whole run, of "
+    "the sensors named below; frames per joule are those of stream, of a model measured alone."
 )
 
 
@@ -43,6 +58,12 @@ def method(report: Report) -> Terms:
     pairs.append(("Parameters, MACs, file size", _SIZES))
     if any(model["speed"] for model in report["models"]):
         pairs.append(("FPS, ratio, p50 to p99", _TIMES))
+    if any(model.get("profile") for model in report["models"]):
+        pairs.append(("Parts of a network", _ROOMS))
+    if any(rate_of(model, "paced") for model in report["models"]):
+        pairs.append(("Beside a camera", _PACED))
+    if runs(report):
+        pairs.append(("Figures, power, energy", _CERTIFIED))
     return Terms(pairs)
 
 

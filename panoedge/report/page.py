@@ -7,6 +7,8 @@ from html import escape
 from panoedge.report.blocks import (
     Block,
     Cell,
+    Chart,
+    Charts,
     Column,
     Document,
     Fact,
@@ -20,6 +22,7 @@ from panoedge.report.blocks import (
     Table,
     Terms,
 )
+from panoedge.report.curves import curves
 from panoedge.report.overlay import Picture
 from panoedge.report.plot import bubbles, colour, stacked_bar
 from panoedge.report.style import STYLE
@@ -66,6 +69,8 @@ def _block(block: Block) -> str:
             return _stages(block)
         case Plots():
             return _plots(block)
+        case Charts():
+            return _charts(block)
         case Gallery(title, pictures):
             panels = "\n".join(_picture(picture, title) for picture in pictures)
             return f'<div class="gallery">\n<h3>{escape(title)}</h3>\n<div class="panels">\n{panels}\n</div>\n</div>'
@@ -97,7 +102,7 @@ def _table(table: Table) -> str:
 
 
 def _head(column: Column) -> str:
-    swatch = f'<span class="swatch s{column.swatch}"></span>' if column.swatch else ""
+    swatch = f'<span class="swatch s{colour(column.swatch)}"></span>' if column.swatch else ""
     return f'<th scope="col"{_classes(_align(column))}>{swatch}{escape(column.label)}</th>'
 
 
@@ -105,14 +110,17 @@ def _row(columns: Sequence[Column], row: Sequence[Cell]) -> str:
     """A row without a name of its own goes on with the model above, with no rule in between."""
     first, *others = row
     cells = "".join(_cell(cell, column) for cell, column in zip(others, columns[1:], strict=True))
-    head = f'<th scope="row">{_mark(first.mark)}{escape(first.text)}</th>'
+    head = f'<th scope="row">{_mark(first.mark)}{escape(first.text)}{_aside(first.note)}</th>'
     return f"<tr{_classes('' if first.text else 'follows')}>{head}{cells}</tr>"
 
 
 def _cell(cell: Cell, column: Column) -> str:
-    note = f'<span class="aside">{escape(cell.note)}</span>' if cell.note else ""
     content = stacked_bar(cell.bar) if cell.bar else escape(cell.text)
-    return f"<td{_classes(_align(column), cell.tone)}>{content}{note}</td>"
+    return f"<td{_classes(_align(column), cell.tone)}>{content}{_aside(cell.note)}</td>"
+
+
+def _aside(note: str) -> str:
+    return f'<span class="aside">{escape(note)}</span>' if note else ""
 
 
 def _stages(history: Stages) -> str:
@@ -128,12 +136,34 @@ def _stage(stage: Stage) -> str:
 
 
 def _plots(plots: Plots) -> str:
-    legend = "".join(f"<li>{_mark(mark)}{escape(name)}</li>" for mark, name in plots.legend)
     panels = "\n".join(
         f"<figure><figcaption>{escape(plot.title)}</figcaption>{bubbles(plot)}</figure>" for plot in plots.panels
     )
     note = f'<p class="note">{escape(plots.note)}</p>'
-    return f'<ul class="legend">{legend}</ul>\n<div class="plots">\n{panels}\n</div>\n{note}'
+    return f'{_legend(plots.legend)}\n<div class="plots">\n{panels}\n</div>\n{note}'
+
+
+def _charts(charts: Charts) -> str:
+    panels = "\n".join(_chart(chart) for chart in charts.panels)
+    note = f'\n<p class="note">{escape(charts.note)}</p>' if charts.note else ""
+    heading = f"<h3>{escape(charts.title)}</h3>"
+    return f'{heading}{_legend(charts.legend)}\n<div class="plots">\n{panels}\n</div>{note}'
+
+
+def _chart(chart: Chart) -> str:
+    """A chart whose lines are no models names them itself."""
+    names = "".join(
+        f'<li><span class="key m{colour(line.mark)}"></span>{escape(line.name)} <span class="note">{escape(line.note)}'
+        "</span></li>"
+        for line in chart.lines
+    )
+    legend = f'<ul class="lines">{names}</ul>' if chart.legend else ""
+    return f"<figure><figcaption>{escape(chart.title)}</figcaption>{curves(chart)}{legend}</figure>"
+
+
+def _legend(entries: Sequence[tuple[int, str]]) -> str:
+    names = "".join(f"<li>{_mark(mark)}{escape(name)}</li>" for mark, name in entries)
+    return f'<ul class="legend">{names}</ul>' if names else ""
 
 
 def _picture(picture: Picture, title: str) -> str:

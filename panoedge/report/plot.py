@@ -1,15 +1,14 @@
 """Plots as SVG text. Colours come from the page's style sheet, so that they follow its light and dark scheme."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
 from panoedge.report.blocks import Plot, Point
 from panoedge.report.text import quantity, three_digits
 
-COLOURS = 8  # that the style sheet has for models; then they begin again
-_WIDTH, _HEIGHT = 360, 270
+COLOURS = 8  # that the style sheet has for models and for parts of bars; then they begin again
 _LEFT, _RIGHT, _TOP, _BOTTOM = 36, 16, 14, 40
 _LARGEST_RADIUS, _SMALLEST_RADIUS = 20.0, 3.0
 # Percentage points on the accuracy axis: zooming in further would blow chance up to a difference one can see.
@@ -18,37 +17,76 @@ _MARK_WIDTH, _MARK_HEIGHT = 11.0, 13.0
 
 
 @dataclass(frozen=True)
-class _Axes:
-    """From values to places in the drawing, which counts from the top left."""
+class Axes:
+    """From values to places in a drawing, which counts from the top left; the axes reach from first to last tick."""
 
     x_ticks: Sequence[float]
     y_ticks: Sequence[float]
+    width: int = 360
+    height: int = 270
+
+    @property
+    def left(self) -> int:
+        """Where the x axis begins."""
+        return _LEFT
+
+    @property
+    def right(self) -> int:
+        """Where it ends."""
+        return self.width - _RIGHT
+
+    @property
+    def top(self) -> int:
+        """Where the y axis ends."""
+        return _TOP
+
+    @property
+    def bottom(self) -> int:
+        """Where it begins."""
+        return self.height - _BOTTOM
 
     def x(self, value: float) -> float:
+        """Place of a value on the x axis."""
         low, high = self.x_ticks[0], self.x_ticks[-1]
-        return _LEFT + (_WIDTH - _LEFT - _RIGHT) * (value - low) / (high - low)
+        return self.left + (self.right - self.left) * (value - low) / (high - low)
 
     def y(self, value: float) -> float:
+        """Place of a value on the y axis."""
         low, high = self.y_ticks[0], self.y_ticks[-1]
-        return _HEIGHT - _BOTTOM - (_HEIGHT - _TOP - _BOTTOM) * (value - low) / (high - low)
+        return self.bottom - (self.bottom - self.top) * (value - low) / (high - low)
+
+    def draw(self, label: str, x_label: str, content: Iterable[str]) -> str:
+        """A whole drawing: grid, numbers at the axes, ``content`` on top of them; ``label`` describes it."""
+        return "".join(
+            [
+                f'<svg class="plot" viewBox="0 0 {self.width} {self.height}" role="img" aria-label="{escape(label)}">',
+                *self._grid(),
+                f'<text x="{(self.left + self.right) / 2}" y="{self.height - 6}" text-anchor="middle">',
+                f"{escape(x_label)}</text>",
+                *content,
+                "</svg>",
+            ]
+        )
+
+    def _grid(self) -> list[str]:
+        parts = []
+        for value in self.y_ticks:
+            y = self.y(value)
+            parts.append(f'<line x1="{self.left}" x2="{self.right}" y1="{y:.1f}" y2="{y:.1f}"/>')
+            parts.append(f'<text x="{self.left - 7}" y="{y + 4:.1f}" text-anchor="end">{value:g}</text>')
+        for value in self.x_ticks:
+            x = self.x(value)
+            parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{self.bottom}" y2="{self.bottom + 4}"/>')
+            parts.append(f'<text x="{x:.1f}" y="{self.bottom + 17}" text-anchor="middle">{value:g}</text>')
+        return parts
 
 
 def bubbles(plot: Plot) -> str:
     """One panel as SVG: every model a bubble at its cost and accuracy, numbered as in the tables."""
     x_ticks = ticks(0, 1.05 * max(point.x for point in plot.points))
-    axes = _Axes(x_ticks, ticks(*_span([point.y for point in plot.points])))
-    return "".join(
-        [
-            f'<svg class="plot" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img"',
-            f' aria-label="{escape(plot.title)} against {escape(plot.x_label)}">',
-            *_grid(axes),
-            f'<text x="{(_LEFT + _WIDTH - _RIGHT) / 2}" y="{_HEIGHT - 6}" text-anchor="middle">',
-            f"{escape(plot.x_label)}</text>",
-            *_circles(axes, plot),
-            *_marks(axes, plot.points),
-            "</svg>",
-        ]
-    )
+    axes = Axes(x_ticks, ticks(*_span([point.y for point in plot.points])))
+    label = f"{plot.title} against {plot.x_label}"
+    return axes.draw(label, plot.x_label, [*_circles(axes, plot), *_marks(axes, plot.points)])
 
 
 def stacked_bar(shares: Sequence[float]) -> str:
@@ -56,7 +94,8 @@ def stacked_bar(shares: Sequence[float]) -> str:
     parts, start = [], 0.0
     for number, share in enumerate(shares, 1):
         if share > 0:
-            parts.append(f'<rect class="s{number}" x="{200 * start:.2f}" width="{200 * share:.2f}" height="12"/>')
+            place = f'x="{200 * start:.2f}" width="{200 * share:.2f}"'
+            parts.append(f'<rect class="s{colour(number)}" {place} height="12"/>')
         start += share
     return f'<svg class="bar" viewBox="0 0 200 12" preserveAspectRatio="none" aria-hidden="true">{"".join(parts)}</svg>'
 
@@ -81,21 +120,7 @@ def _span(values: Sequence[float]) -> tuple[float, float]:
     return max(0.0, middle - half), min(100.0, middle + half)
 
 
-def _grid(axes: _Axes) -> list[str]:
-    parts = []
-    bottom, right = _HEIGHT - _BOTTOM, _WIDTH - _RIGHT
-    for value in axes.y_ticks:
-        y = axes.y(value)
-        parts.append(f'<line x1="{_LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(f'<text x="{_LEFT - 7}" y="{y + 4:.1f}" text-anchor="end">{value:g}</text>')
-    for value in axes.x_ticks:
-        x = axes.x(value)
-        parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{bottom}" y2="{bottom + 4}"/>')
-        parts.append(f'<text x="{x:.1f}" y="{bottom + 17}" text-anchor="middle">{value:g}</text>')
-    return parts
-
-
-def _circles(axes: _Axes, plot: Plot) -> list[str]:
+def _circles(axes: Axes, plot: Plot) -> list[str]:
     """Large bubbles first, so that small ones lie on top; pointing at one names it."""
     parts = []
     for point in sorted(plot.points, key=lambda point: -(point.size or 0)):
@@ -113,7 +138,7 @@ def _radius(point: Point, points: Sequence[Point]) -> float:
     return max(_SMALLEST_RADIUS, _LARGEST_RADIUS * math.sqrt(share))
 
 
-def _marks(axes: _Axes, points: Sequence[Point]) -> list[str]:
+def _marks(axes: Axes, points: Sequence[Point]) -> list[str]:
     """The numbers of the models, each in its bubble or, where another number is, at the nearest free place outside."""
     placed: list[tuple[float, float]] = []
     parts = []
@@ -142,5 +167,5 @@ def _free(place: tuple[float, float], placed: Sequence[tuple[float, float]]) -> 
 
 
 def colour(mark: int) -> int:
-    """Which of the style sheet's colours a model has, from 1."""
+    """Which of the style sheet's colours a model or a part of a bar has, from 1."""
     return (mark - 1) % COLOURS + 1

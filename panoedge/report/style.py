@@ -9,6 +9,7 @@ STYLE = """
   --m1: #2f6db5; --m2: #bd5416; --m3: #21835a; --m4: #9c3a8b; --m5: #836709;
   --m6: #0d7f90; --m7: #bb3443; --m8: #6353c4;
   --s1: #b9c0c9; --s2: #8db4e0; --s3: #d9c37a; --s4: #2f6db5; --s5: #e6a96a; --s6: #6a9f7e;
+  --s7: #c79bc0; --s8: #7fb8c0;
 }
 @media screen and (prefers-color-scheme: dark) {
   :root {
@@ -18,6 +19,7 @@ STYLE = """
     --m1: #6ea8ef; --m2: #f0955a; --m3: #5cc596; --m4: #dd86cc; --m5: #d4b13f;
     --m6: #4fc3d6; --m7: #f07a86; --m8: #a79cf5;
     --s1: #59616c; --s2: #43658d; --s3: #8a7838; --s4: #6ea8ef; --s5: #a86f37; --s6: #4b8a66;
+    --s7: #86607f; --s8: #457f88;
   }
 }
 * { box-sizing: border-box; }
@@ -59,8 +61,10 @@ tbody tr { border-top: 1px solid var(--line); break-inside: avoid; }
 tbody tr:last-child { border-bottom: 1px solid var(--line); }
 tbody tr.follows { border-top: 0; }
 tbody tr.follows > * { padding-top: 0; }
+td:not(.number) { min-width: 7em; }
 .number { text-align: right; white-space: nowrap; }
-.aside { display: block; font-size: 0.89em; line-height: 1.35; }
+.aside { display: block; font-size: 0.89em; line-height: 1.35; white-space: pre-line; }
+.number .aside { white-space: pre; }
 td.gain { background: var(--gain); }
 td.slight { background: var(--slight); }
 td.clear { background: var(--clear); }
@@ -76,12 +80,13 @@ td.gain .aside, td.slight .aside, td.clear .aside, td.heavy .aside { color: inhe
 .m5 { --m: var(--m5); } .m6 { --m: var(--m6); } .m7 { --m: var(--m7); } .m8 { --m: var(--m8); }
 .s1 { --s: var(--s1); } .s2 { --s: var(--s2); } .s3 { --s: var(--s3); }
 .s4 { --s: var(--s4); } .s5 { --s: var(--s5); } .s6 { --s: var(--s6); }
+.s7 { --s: var(--s7); } .s8 { --s: var(--s8); }
 .swatch { display: inline-block; width: 9px; height: 9px; margin-right: 6px; border-radius: 2px; background: var(--s); }
 .bar { display: block; width: 100%; min-width: 140px; height: 14px; margin-top: 4px; }
 .bar rect { fill: var(--s); }
 
 .legend { display: flex; flex-wrap: wrap; gap: 6px 22px; margin-bottom: 18px; list-style: none; font-size: 0.93rem; }
-.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(280px, 1fr)); gap: 24px; }
+.plots { display: grid; grid-template-columns: repeat(auto-fill, minmax(280px, 1fr)); gap: 24px; }
 .plots figure, .panels figure { break-inside: avoid; }
 .plots figcaption { color: var(--ink); font-size: 0.93rem; font-weight: 600; }
 .plot { display: block; width: 100%; height: auto; overflow: visible; font-size: 11px; }
@@ -90,6 +95,23 @@ td.gain .aside, td.slight .aside, td.clear .aside, td.heavy .aside { color: inhe
 .plot circle { fill: var(--m); fill-opacity: 0.12; stroke: var(--m); stroke-width: 1.5; }
 .plot text[class] {
   fill: var(--m); font-weight: 700; stroke: var(--page); stroke-width: 3px; stroke-linejoin: round; paint-order: stroke;
+}
+@media screen and (min-width: 900px) {
+  /* Four stand two by two, and their letters stay as large as those of three in a row. */
+  .plots:has(> :nth-child(4):last-child) { grid-template-columns: 1fr 1fr; }
+  .plots:has(> :nth-child(4):last-child) .plot { font-size: 8px; }
+}
+.plot .area { fill: var(--m); fill-opacity: 0.13; }
+.plot .curve { fill: none; stroke: var(--m); stroke-width: 1.5; stroke-linejoin: round; }
+.plot .faint { stroke-opacity: 0.4; stroke-width: 1; }
+.plot .band { fill: none; }
+.plot .odd { fill: var(--panel); }
+.plot path.event { stroke: var(--heavy-ink); stroke-width: 1.5; stroke-dasharray: 4 3; }
+.plot text.event { fill: var(--heavy-ink); }
+.lines { display: flex; flex-wrap: wrap; gap: 2px 16px; margin-top: 4px; list-style: none; font-size: 0.83rem; }
+.lines .note { font-size: inherit; }
+.key {
+  display: inline-block; width: 14px; height: 3px; margin-right: 6px; background: var(--m); vertical-align: 0.25em;
 }
 
 .panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 320px), 1fr)); gap: 12px; }

@@ -12,11 +12,9 @@ from panoedge.report.compare import (
     Report,
     circumstances,
     devices,
-    rate_of,
     ratio,
-    speed_ratio,
 )
-from panoedge.report.schema import RATES, STAGES, device_of
+from panoedge.report.schema import device_of
 from perception.spec import InputSpec
 
 # Percentage points lost, from where on a loss is shaded, and gained likewise. The first is within what a change of
@@ -24,8 +22,9 @@ from perception.spec import InputSpec
 _SLIGHT, _CLEAR, _HEAVY = 0.5, 1.0, 3.0
 _FEW_FRAMES = 1000
 
-_MODEL = Column("Model", numeric=False)
-_UNKNOWN = Cell(text.NONE)
+MODEL = Column("Model", numeric=False)
+# In the place of what was not measured.
+UNKNOWN = Cell(text.NONE)
 _SIZES = {"parameters": "", "macs": "", "bytes": "B"}
 
 
@@ -33,8 +32,8 @@ def accuracy(report: Report) -> Table:
     """Accuracy by task, each with its difference to the first model."""
     reference, *_ = report["models"]
     apart = len(_circumstances(report)) > 1
-    columns = [_MODEL, *(Column(f"{measure.label} %") for measure in MEASURES)]
-    rows = [[_name(report, model), *(_accuracy(m, model, reference) for m in MEASURES)] for model in report["models"]]
+    columns = [MODEL, *(Column(f"{measure.label} %") for measure in MEASURES)]
+    rows = [[name(report, model), *(_accuracy(m, model, reference) for m in MEASURES)] for model in report["models"]]
     if apart:
         columns.append(Column("Measured on", numeric=False))
         for row, model in zip(rows, report["models"], strict=True):
@@ -57,6 +56,11 @@ def accuracy_notes(report: Report) -> Notes:
         lines.append(f"All measured on {_measured_on(known[0])}.")
     else:
         lines.append("Figures of different data or protocols are neither subtracted nor plotted together.")
+    for model in report["models"]:
+        if drop := model.get("drop"):
+            lost = drop["points"].items()
+            changes = (f"{figure.replace('_', ' ')} {text.points(-points / 100)}" for figure, points in lost)
+            lines.append(f"{model['name']} against {text.base_name(drop['reference'])}: {', '.join(changes)} points.")
     if (fewest := min(model["metrics"]["frames"] for model in report["models"] if model["metrics"])) < _FEW_FRAMES:
         lines.append(f"{fewest} frames are few: differences of a few points can be chance; judge on thousands.")
     return Notes(lines)
@@ -72,7 +76,7 @@ def sizes(report: Report) -> Table:
         values = [text.quantity(model[key], unit) for key, unit in _SIZES.items()]
         rows.append(
             [
-                _name(report, model),
+                name(report, model),
                 Cell(model["network"] or text.NONE),
                 Cell(" ".join([model["kind"], model["precision"] or ""]).strip()),
                 Cell(f"{spec.size[0]}×{spec.size[1]}", spec.resize),
@@ -82,38 +86,7 @@ def sizes(report: Report) -> Table:
         )
     heads = ["Network", "Kind", "Input H×W", *("Parameters", "MACs", "File size"), "File, SHA-256"]
     numeric = {"Parameters", "MACs", "File size"}
-    return Table([_MODEL, *(Column(head, head in numeric) for head in heads)], rows)
-
-
-def speeds(report: Report) -> Table:
-    """The three frame rates of every model with the time each frame took."""
-    several = len(devices(report)) > 1
-    heads = ("FPS", "Ratio", "p50 ms", "p95 ms", "p99 ms", "Frames timed")
-    columns = [_MODEL, Column("Rate", numeric=False), *map(Column, heads)]
-    columns += [Column("Device", numeric=False)] if several else []
-    rows = []
-    for model in report["models"]:
-        timed = [[Cell(rate), *_timing(report, model, rate)] for rate in RATES] if model["speed"] else [[_UNKNOWN] * 7]
-        for place, cells in enumerate(timed):
-            name = Cell("") if place else _name(report, model)
-            where = [_place(report, model, first=not place)] if several else []
-            rows.append([name, *cells, *where])
-    return Table(columns, rows)
-
-
-def split(report: Report) -> Table | None:
-    """Where the time of one frame goes, None where no model tells."""
-    known = [(model, parts) for model in report["models"] if (parts := (rate_of(model, "frame") or {}).get("split"))]
-    if not known:
-        return None
-    longest = max(sum(parts.get(stage) or 0.0 for stage in STAGES) for _, parts in known) or 1.0
-    rows = []
-    for model, parts in known:
-        times = [parts.get(stage) for stage in STAGES]
-        cells = [Cell(text.three_digits(time)) for time in times]
-        rows.append([_name(report, model), *cells, Cell("", bar=[(time or 0) / longest for time in times])])
-    heads = [Column(f"{stage.replace('_', ' ')} ms", swatch=part) for part, stage in enumerate(STAGES, 1)]
-    return Table([_MODEL, *heads, Column("To one scale", numeric=False, drawn=True)], rows)
+    return Table([MODEL, *(Column(head, head in numeric) for head in heads)], rows)
 
 
 def device(report: Report) -> Table:
@@ -145,7 +118,8 @@ def mark(report: Report, model: Model) -> int:
     return next(number for number, other in enumerate(report["models"], 1) if other is model)
 
 
-def _name(report: Report, model: Model) -> Cell:
+def name(report: Report, model: Model) -> Cell:
+    """The first cell of a model's row."""
     return Cell(model["name"], mark=mark(report, model))
 
 
@@ -173,24 +147,6 @@ def _measured_on(known: tuple[str, ...] | None) -> str:
         return text.NONE
     protocol, data, split_name, frames = known
     return f"{frames} frames of {data} ({split_name}), protocol {protocol}"
-
-
-def _place(report: Report, model: Model, first: bool) -> Cell:
-    if not model["speed"]:
-        return _UNKNOWN
-    return Cell(device_label(report, model) if first else "")
-
-
-def _timing(report: Report, model: Model, rate: str) -> list[Cell]:
-    timed = rate_of(model, rate)
-    if not timed:
-        return [_UNKNOWN] * 6
-    return [
-        Cell(text.three_digits(timed["fps"])),
-        Cell(text.times(speed_ratio(report, model, rate))),
-        *(Cell(text.three_digits(timed["ms"][key])) for key in ("p50", "p95", "p99")),
-        Cell(f"{timed['count']} in {text.three_digits(timed['seconds'])}{text.NARROW}s"),
-    ]
 
 
 def _labels(found: Sequence[Mapping[str, Any]]) -> list[str]:

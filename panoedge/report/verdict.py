@@ -9,6 +9,7 @@ from panoedge.report.compare import (
     fps_of,
     largest_drop,
     ratio,
+    runs,
     speed_ratio,
     speed_reference,
 )
@@ -21,11 +22,11 @@ _SIZES = (("parameters", "parameters", ""), ("macs", "MACs", ""), ("bytes", "fil
 def verdict(report: Report) -> Facts:
     """What became of the first model; of a single one its own figures. Facts that were not measured are left out."""
     reference, model = report["models"][0], report["models"][-1]
-    gates = [fact for each in report["models"] for fact in _gates(each)]
+    asked = [*(fact for each in report["models"] for fact in _gates(each)), *_certified(report)]
     if model is reference:
-        return Facts(model["name"], [*_own(model), *gates])
+        return Facts(model["name"], [*_own(model), *asked])
     facts = [*_smaller(model, reference), *_accuracy(model, reference), *_faster(report, model, reference)]
-    return Facts(f"{model['name']} against {reference['name']}", [*facts, *gates])
+    return Facts(f"{model['name']} against {reference['name']}", [*facts, *asked])
 
 
 def _own(model: Model) -> list[Fact]:
@@ -64,6 +65,20 @@ def _accuracy(model: Model, reference: Model) -> list[Fact]:
     label = f"largest drop: {measure.label}" if difference <= 0 else f"smallest gain: {measure.label}"
     detail = f"{text.percent(measure.of(reference))} to {text.percent(measure.of(model))}{text.NARROW}%"
     return [Fact(f"{text.points(difference)} points", label, detail, tone(difference))]
+
+
+def _certified(report: Report) -> list[Fact]:
+    """Whether the figures of all runs can be had again, and the first reason why not."""
+    samplers = [run["sampler"] for run, _ in runs(report)]
+    if not samplers:
+        return []
+    doubtful = [sampler for sampler in samplers if not sampler["certified"]]
+    if not doubtful:
+        return [Fact("certified", "figures", "clocks held still, nobody else at work", "gain")]
+    faults = [fault["fault"] for sampler in doubtful for fault in sampler["faults"]]
+    more = f" and {len(faults) - 1} more" if len(faults) > 1 else ""
+    part = f", {len(doubtful)} of {len(samplers)} runs" if len(samplers) > 1 else ""
+    return [Fact("not certified", f"figures{part}", f"{faults[0]}{more}" if faults else "", "clear")]
 
 
 def _gates(model: Model) -> list[Fact]:

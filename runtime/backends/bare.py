@@ -1,8 +1,9 @@
-"""Any ONNX file or engine as a call that only computes, whatever it takes and answers: what single layers are timed as."""
+"""Any ONNX file or engine as a call that only computes, whatever it takes and answers: so single layers are timed."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import perf_counter, thread_time
 
 import numpy as np
 
@@ -10,11 +11,15 @@ from perception.engine_file import read_record
 from runtime.backends import Provider
 from runtime.backends.onnxruntime import element_type, import_library, open_session
 from runtime.backends.tensorrt import TensorRT
+from runtime.timing import Lap, stopwatch
 
 
 @contextmanager
-def open_bare(path: Path, provider: Provider = "auto", threads: int = 0) -> Iterator[Callable[[], None]]:
-    """A call that computes once on an input of ones, inputs and outputs on the device.
+def open_bare(path: Path, provider: Provider = "auto", threads: int = 0) -> Iterator[Callable[[], Lap]]:
+    """A call that computes once on an input of ones, inputs and outputs on the device, and measures itself.
+
+    On a CPU with one thread, the library computes in the thread that calls, and that thread's own time is measured:
+    what other programs took in between is not counted.
 
     Args:
         path: ``.onnx`` file with one input, or ``.engine``.
@@ -24,8 +29,9 @@ def open_bare(path: Path, provider: Provider = "auto", threads: int = 0) -> Iter
         InputError: the file is not runnable here.
     """
     if path.suffix == ".engine":
+        source = next(tensor for tensor in read_record(path).tensors if tensor.role == "input")
         with _BareEngine(path) as engine:
-            yield engine.bound(engine.ones())
+            yield stopwatch(engine.bound(np.ones(source.shape, source.type)))
     else:
         yield _bare_session(path, provider, threads)
 
@@ -33,19 +39,15 @@ def open_bare(path: Path, provider: Provider = "auto", threads: int = 0) -> Iter
 class _BareEngine(TensorRT):
     """An engine that need not answer what a network does."""
 
-    def ones(self) -> np.ndarray:
-        """An input."""
-        source = next(tensor for tensor in read_record(self.path).tensors if tensor.role == "input")
-        return np.ones(source.shape, source.type)
-
     def _check_signature(self) -> int:
         return 1
 
 
-def _bare_session(path: Path, provider: Provider, threads: int) -> Callable[[], None]:
+def _bare_session(path: Path, provider: Provider, threads: int) -> Callable[[], Lap]:
     library = import_library(path)
     session = open_session(library, path, provider, threads)
-    device = "cpu" if session.get_providers()[0] == "CPUExecutionProvider" else "cuda"
+    on_host = session.get_providers()[0] == "CPUExecutionProvider"
+    device = "cpu" if on_host else "cuda"
     source = session.get_inputs()[0]
     ones = np.ones(source.shape, element_type(source.type))
     binding = session.io_binding()
@@ -57,4 +59,4 @@ def _bare_session(path: Path, provider: Provider, threads: int) -> Callable[[], 
         session.run_with_iobinding(binding)
         binding.synchronize_outputs()
 
-    return compute
+    return stopwatch(compute, thread_time if on_host and threads == 1 else perf_counter)

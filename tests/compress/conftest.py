@@ -1,6 +1,7 @@
 """A drawn data set of a few tiny frames, and networks small enough for a processor."""
 
 import json
+import math
 from pathlib import Path
 
 import cv2
@@ -12,6 +13,7 @@ from torch import nn
 from compress.data import Frames, Source, loader
 from compress.loop import Schedule
 from compress.train import TrainSettings
+from perception.layer_times import Grid, LayerTimes
 from perception.networks.base import Network
 from perception.networks.yolop import YOLOP
 from perception.spec import InputSpec
@@ -126,3 +128,24 @@ class Linear(Network):
 def linear():
     """The class of a network whose importance can be worked out by hand."""
     return Linear
+
+
+@pytest.fixture
+def stairs():
+    """Times that rise in stairs of 16 channels, for the widths that are to be measured."""
+
+    def times(axes, fixed=0.1) -> LayerTimes:
+        grids = {
+            kind: Grid(
+                sides.inputs,
+                sides.outputs,
+                tuple(
+                    tuple(1e-5 * math.prod(kind.size) * -(-i // 16) * -(-o // 16) for o in sides.outputs)
+                    for i in sides.inputs
+                ),
+            )
+            for kind, sides in axes.items()
+        }
+        return LayerTimes("yolop", "fp32", {"name": "stairs"}, grids, fixed)
+
+    return times

@@ -2,7 +2,8 @@ import argparse
 
 import pytest
 
-from compress.commands import register_train
+from compress.commands import parse_protection, register_prune, register_train
+from perception.errors import InputError
 
 
 @pytest.fixture
@@ -30,3 +31,38 @@ def test_a_network_is_shaped_on_the_command_line(config):
     options = ["--width", "0.25", "--depth", "0.5", "--size", "192x320", "--resize", "letterbox"]
     expected = {"width": 0.25, "depth": 0.5, "size": (192, 320), "resize": "letterbox"}
     assert config("--network", "rmt-ppad", *options) == ("rmt-ppad", expected)
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (["0.2"], (0.2, {})),
+        (["lane=2"], (0.1, {"lane": 2.0})),
+        (["detection=1.5", "0", "lane=3"], (0.0, {"detection": 1.5, "lane": 3.0})),
+    ],
+)
+def test_protection_is_a_share_and_factors(texts, expected):
+    assert parse_protection(texts) == expected
+
+
+@pytest.mark.parametrize("text", ["lane", "lane=", "lane=much"])
+def test_protection_that_is_neither_is_an_input_error(text):
+    with pytest.raises(InputError, match="or TASK=FACTOR such as lane=2"):
+        parse_protection([text])
+
+
+def test_pruning_takes_the_protection_of_its_command_line(monkeypatch, capsys):
+    asked = []
+
+    def prune(source, data, settings, out):
+        asked.append(settings)
+        return {"kept": {}, "given_up": [{"lane": 0.0123}]}
+
+    monkeypatch.setattr("compress.prune.prune_checkpoint", prune)
+    parser = argparse.ArgumentParser()
+    register_prune(parser.add_subparsers())
+    line = "prune x.safetensors --data drawn --budget params=0.5 --out y --penalty tie --protect 0.2 lane=2"
+    arguments = parser.parse_args(line.split())
+    arguments.run(arguments)
+    assert (asked[0].protect, asked[0].weights, asked[0].penalty) == (0.2, {"lane": 2.0}, "tie")
+    assert capsys.readouterr().out == "importance given up in round 1: lane 1.23 %\n"

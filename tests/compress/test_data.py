@@ -1,6 +1,9 @@
 import itertools
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -70,23 +73,142 @@ def test_augmentation_follows_the_seed_and_the_index(dataset):
     assert not equal(frames[1, 0], frames[1, 6])
 
 
-def test_order_depends_on_seed_and_epoch_alone():
-    def order(seed, epoch):
-        sampler = Shuffled(20, seed)
-        sampler.epoch = epoch
-        return list(sampler)
+def order(seed, epoch, groups=(np.arange(20),), batch=3, start=0):
+    sampler = Shuffled(groups, batch, seed)
+    sampler.epoch, sampler.start = epoch, start
+    return list(sampler)
 
+
+def test_order_depends_on_seed_and_epoch_alone():
     assert order(0, 3) == order(0, 3)
     assert order(0, 3) != order(0, 4) != order(1, 4)
-    assert sorted(index for _, index in order(0, 0)) == list(range(20))
-    assert len({seed for seed, _ in order(0, 0)}) == 1
+    addresses = [address for batch in order(0, 0, batch=4) for address in batch]
+    assert sorted(index for _, index in addresses) == list(range(20))
+    assert len({seed for seed, _ in addresses}) == 1
     assert order(0, 0)[0][0] != order(0, 1)[0][0]
+
+
+def test_an_epoch_can_be_entered_anywhere():
+    whole = order(0, 3)
+    assert len(whole) == len(Shuffled([np.arange(20)], 3, 0)) == 6
+    assert [order(0, 3, start=start) for start in range(7)] == [whole[start:] for start in range(7)]
+
+
+def test_batches_are_of_one_group_and_groups_are_mixed():
+    groups = (np.arange(0, 12), np.arange(12, 20), np.arange(20, 22))
+    batches = [[index for _, index in batch] for batch in order(0, 0, groups, batch=3)]
+    kinds = [{next(k for k, group in enumerate(groups) if index in group) for index in batch} for batch in batches]
+    assert len(batches) == len(Shuffled(groups, 3, 0)) == 4 + 2 + 1
+    assert all(len(kind) == 1 for kind in kinds)
+    assert kinds != sorted(kinds, key=min)
+    assert sorted(len(batch) for batch in batches) == [2, 3, 3, 3, 3, 3, 3]
+
+
+@pytest.mark.parametrize(("batch", "repeats"), [(1, 1), (4, 1)])
+def test_a_batch_of_one_is_refused(dataset, tmp_path, batch, repeats):
+    source = Source(dataset if batch == 1 else one_frame(dataset, tmp_path), repeats)
+    with pytest.raises(InputError, match="batch 1: batch norms need 2 images"):
+        loader(Frames([source], "train", SPEC), batch, seed=0)
+
+
+def one_frame(dataset, folder):
+    """A data set with the first training frame of ``dataset``."""
+    for file in dataset.glob("*/train/train-0.*"):
+        target = folder / file.relative_to(dataset)
+        target.parent.mkdir(parents=True)
+        shutil.copy(file, target)
+    return folder
 
 
 def test_last_incomplete_batch_is_left_out_unless_alone(dataset):
     frames = Frames([Source(dataset)], "train", SPEC)
     assert [len(images) for images, _ in loader(frames, 4, seed=0)] == [4]
     assert [len(images) for images, _ in loader(frames, 8, seed=0)] == [6]
+
+
+def test_batches_know_the_names_of_their_frames(dataset):
+    batches = loader(Frames([Source(dataset)], "train", SPEC), 2, seed=0)
+    batches.order.epoch = 5
+    names = [batches.names(number) for number in range(3)]
+    assert sorted(name for batch in names for name in batch) == [f"drawn/train-{k}" for k in range(6)]
+    for (images, _), of_batch in zip(batches, names, strict=True):
+        for image, name in zip(images, of_batch, strict=True):
+            picture = cv2.imread(str(dataset / f"images/train/{name.split('/')[1]}.jpg"))
+            assert np.array_equal(image.numpy(), picture[..., ::-1])
+
+
+@pytest.fixture
+def spoilt(dataset, tmp_path):
+    """A copy of the data set whose first two training pictures cannot be decoded, and the fourth has no lane mask."""
+    copy = shutil.copytree(dataset, tmp_path / "spoilt")
+    for number in (0, 1):
+        (copy / f"images/train/train-{number}.jpg").write_bytes(b"nothing")
+    (copy / "ll_seg_annotations/train/train-3.png").unlink()
+    return copy
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_frame_that_cannot_be_read_is_one_line(spoilt, workers):
+    (spoilt / "images/train/train-3.jpg").unlink()
+    for folder, suffix in (("det_annotations", "json"), ("da_seg_annotations", "png")):
+        (spoilt / folder / f"train/train-3.{suffix}").unlink()
+    with pytest.raises(InputError, match=r"^\S*train-[01]\.jpg: cannot be decoded as a picture, copy the file again$"):
+        list(loader(Frames([Source(spoilt)], "train", SPEC), 5, seed=0, workers=workers))
+
+
+def test_frames_that_lack_a_mask_stop_or_are_skipped(spoilt):
+    with pytest.raises(InputError, match=r"train-3\.png: missing"):
+        Frames([Source(spoilt)], "train", SPEC)
+    assert len(Frames([Source(spoilt)], "train", SPEC, on_bad="skip")) == 5
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_others_stand_in_for_frames_that_are_skipped(spoilt, workers):
+    frames = Frames([Source(spoilt)], "train", SPEC, on_bad="skip")
+    ((images, targets),) = loader(frames, 5, seed=0, workers=workers)
+    assert len(images) == len(targets.lane) == 5
+    assert frames.left_out == 3
+    third = Frames([Source(spoilt)], "train", SPEC, on_bad="skip")[0, 2].image
+    assert sum(np.array_equal(image.numpy(), third) for image in images) == 3
+
+
+def test_a_skipped_frame_is_told_once(spoilt, capsys):
+    frames = Frames([Source(spoilt)], "train", SPEC, on_bad="skip")
+    for _ in range(3):
+        frames[0, 0], frames[0, 1]
+    assert [line.split(": ")[1].split("/")[-1] for line in capsys.readouterr().err.splitlines()] == [
+        "train-0.jpg",
+        "train-1.jpg",
+    ]
+
+
+def test_nothing_to_stand_in(spoilt):
+    for picture in (spoilt / "images/train").iterdir():
+        picture.write_bytes(b"nothing")
+    with pytest.raises(InputError, match="none of its 5 frames can be read"):
+        Frames([Source(spoilt)], "train", SPEC, on_bad="skip")[0, 0]
+
+
+@pytest.fixture
+def no_lanes(dataset, tmp_path):
+    """A copy of the data set without lane masks."""
+    return shutil.copytree(dataset, tmp_path / "no-lanes", ignore=shutil.ignore_patterns("ll_seg_annotations"))
+
+
+def test_a_data_set_may_lack_a_task_where_that_is_allowed(dataset, no_lanes, capsys):
+    sources = [Source(dataset), Source(no_lanes)]
+    with pytest.raises(InputError, match="missing: ll_seg_annotations"):
+        Frames(sources, "train", SPEC)
+    frames = Frames(sources, "train", SPEC, partial=True)
+    assert "has no labels for lane; its frames teach detection, drivable only" in capsys.readouterr().err
+    seen = {targets.tasks: bool(targets.lane.any()) for _, targets in loader(frames, 3, seed=0)}
+    assert seen == {("detection", "drivable", "lane"): True, ("detection", "drivable"): False}
+    assert len(Frames([Source(no_lanes)], "train", replace(SPEC, tasks=("detection",)))) == 6
+
+
+def test_a_data_set_of_other_tasks_is_refused(no_lanes):
+    with pytest.raises(InputError, match="labelled for detection, drivable, the network learns lane"):
+        Frames([Source(no_lanes)], "train", replace(SPEC, tasks=("lane",)), partial=True)
 
 
 def test_endless_goes_on_with_new_epochs(dataset):

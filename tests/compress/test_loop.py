@@ -1,6 +1,8 @@
 import copy
 import itertools
 import math
+import re
+import signal
 
 import pytest
 import torch
@@ -10,6 +12,7 @@ from compress.augment import Augmentation
 from compress.data import Frames, Source, loader
 from compress.device import choose
 from compress.loop import Average, Loop, Schedule
+from perception import stop
 from perception.errors import InputError
 from perception.spec import InputSpec
 
@@ -146,19 +149,78 @@ def test_resume_refuses_a_damaged_file(make, tmp_path):
         make(state).resume()
 
 
-def test_a_step_that_is_not_finite_is_skipped(make):
+def test_a_step_that_is_not_finite_is_left_out(make):
     loop = make(spoil={0, 1, 2}, epochs=1)  # every step of the only epoch
-    before = copy.deepcopy(dict(loop.network.named_parameters()))
+    before = weights(loop.network)
     loop.run()
-    assert all(torch.equal(value, before[name]) for name, value in loop.network.named_parameters())
+    assert equal(weights(loop.network), before)
+    assert loop.faults.total == 3
 
 
-def test_training_goes_on_after_a_step_that_is_not_finite(make):
+def test_training_goes_on_after_a_step_that_is_not_finite(make, capsys):
     loop = make(spoil={1}, epochs=1)
     before = copy.deepcopy(dict(loop.network.named_parameters()))
     network = loop.run()
     assert all(value.isfinite().all() for value in network.state_dict().values())
     assert not torch.equal(loop.network[0].weight, before["0.weight"])
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("step")]
+    assert re.fullmatch(r"step 2 left out: drivable loss nan, frames drawn/train-\d, drawn/train-\d", line)
+
+
+def test_a_forward_pass_that_is_not_finite_leaves_no_trace_in_the_statistics(make, frames):
+    """A batch norm averages what it sees before anybody can know that it is wrong."""
+    clean, spoilt = make(epochs=2), make(epochs=2)
+    spoilt.network[0].register_forward_hook(nan_at({3}))
+    clean.run()
+    averaged = spoilt.run()
+    assert spoilt.faults.total == 1
+    for network in (spoilt.network, averaged):
+        assert all(value.isfinite().all() for value in network.state_dict().values())
+    assert not equal(weights(clean.network), weights(spoilt.network))
+
+
+def nan_at(calls):
+    counter = itertools.count()
+    return lambda module, inputs, output: output * math.nan if next(counter) in calls else None
+
+
+def test_a_gradient_that_is_not_finite_is_named(make, capsys):
+    loop = make(epochs=1)
+    loop.network[3].weight.register_hook(lambda gradient: gradient * math.inf)
+    loop.run()
+    assert loop.faults.total == 3
+    assert "step 1 left out: gradient of network.3.weight not finite, frames" in capsys.readouterr().err
+
+
+def test_too_many_in_a_row_end_the_run(make):
+    loop = make(spoil=set(range(5, 25)), epochs=10)
+    with pytest.raises(InputError, match=r"^step 25 left out: drivable loss nan, frames .*; 20 in a row, lower --lr"):
+        loop.run()
+    assert make(spoil=set(range(30)) - {10, 20}, epochs=10).run() is not None
+
+
+def test_the_count_of_steps_left_out_is_resumed(make, tmp_path):
+    state = tmp_path / "state.safetensors"
+    with pytest.raises(_Stopped):
+        make(state, spoil={0, 4}).run(stop_after(2))
+    second = make(state)
+    second.resume()
+    assert second.faults.total == 2
+
+
+def test_an_interrupted_epoch_is_resumed_where_it_was(make, tmp_path):
+    whole = make()
+    whole.run()
+    state = tmp_path / "state.safetensors"
+    first = make(state, log=lambda tag, *_: tag == "lr" and signal.raise_signal(signal.SIGTERM))
+    with pytest.raises(stop.Terminated):
+        first.run()
+    second = make(state)
+    assert second.resume()
+    assert (second.epoch, second._step) == (0, 1)
+    second.run()
+    assert equal(weights(second.network), weights(whole.network))
+    assert equal(weights(second.average.module), weights(whole.average.module))
 
 
 def test_extra_modules_are_trained_and_not_returned(frames):

@@ -53,6 +53,16 @@ def test_widths_are_round_and_heads_whole(network, frames):
     assert network.model[33].conv.out_channels == network.model[42].conv.out_channels == 2
 
 
+def test_a_task_that_counts_more_gives_up_less(network, frames):
+    given_up = []
+    for weights in ({}, {"detection": 8.0}):
+        settings = replace(SETTINGS, budget=Budget("params", 0.5), rounds=1, protect=0.0, weights=weights)
+        record = prune(copy.deepcopy(network), frames, settings)
+        assert record["weights"] == weights and list(record["given_up"][0]) == ["detection", "drivable", "lane"]
+        given_up.append(record["given_up"][0]["detection"])
+    assert given_up[1] < given_up[0]
+
+
 def test_region_leaves_the_rest(network, frames):
     widths = checkpoint.layer_widths(network)
     prune(network, frames, replace(SETTINGS, region="backbone+neck", budget=Budget("params", 0.8)))
@@ -84,12 +94,25 @@ def test_pruned_checkpoint_is_rebuilt_from_the_file_alone(tmp_path, network, dat
 
 
 @pytest.mark.parametrize(
-    "wrong", ({"rounds": 0}, {"calibration": 0}, {"round_to": 0}, {"protect": 1.5}, {"conflict": -0.1}, {"floor": 2})
+    "wrong",
+    (
+        {"rounds": 0},
+        {"calibration": 0},
+        {"round_to": 0},
+        {"protect": 1.5},
+        {"conflict": -0.1},
+        {"floor": 2},
+    ),
 )
 def test_settings_that_make_no_sense_are_refused(wrong):
     name = next(iter(wrong)).replace("_", "-")
     with pytest.raises(InputError, match=f"^{name} "):
         replace(SETTINGS, **wrong)
+
+
+def test_a_task_cannot_count_for_nothing():
+    with pytest.raises(InputError, match="^protect lane 0"):
+        replace(SETTINGS, weights={"lane": 0.0})
 
 
 def test_unreachable_budget_writes_nothing(tmp_path, network, dataset):

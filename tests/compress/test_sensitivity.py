@@ -19,9 +19,9 @@ def test_rooms_hold_every_group_once(network):
 
 
 def test_regions_add_their_rooms(network):
-    network.regions = {"neck": ("model.16",), "all": ("model",)}
+    network.regions = {"lane head": ("model.34",), "all": ("model",)}
     found = rooms(network, 2)
-    assert {region for region, _ in found.values()} == {"neck", "all"} and found["model.16"][0] == "neck"
+    assert [name for name, (region, _) in found.items() if region == "lane head"] == ["model.34"] and len(found) > 20
 
 
 def test_least_important_first_and_one_stays(network, batches):

@@ -69,10 +69,12 @@ def test_disagreement_is_a_failed_gate_and_leaves_no_file(source, tmp_path, trac
         (("--size", "100x96"), "100x96"),
         (("--size", "large"), "'large'"),
         (("--batch", "0"), "batch 0"),
-        (("--precision", "int8"), "int8"),
+        (("--precision", "int4"), "int4"),
+        (("--precision", "int8"), "--images or --data"),
+        (("--precision", "fp16", "--fp32-nodes", "nowhere*"), "nowhere*"),
     ],
 )
-def test_bad_input_takes_one_line(source, tmp_path, arguments, fault, capsys):
+def test_bad_input_takes_one_line(source, tmp_path, traced_before, arguments, fault, capsys):
     assert _run("onnx", source, "--out", tmp_path / "x.onnx", *arguments) == 2
     error = capsys.readouterr().err
     assert fault in error and error.count("\n") == 1

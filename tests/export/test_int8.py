@@ -96,6 +96,8 @@ def test_pictures_decide_the_scales_and_the_graph_that_is_given_stays():
         "{ x = Cast <to = 1> (image) y = Conv (x, w) z = Conv (y, w) mask = Cast <to = 2> (z) }"
     )
     model.graph.initializer.append(onnx.numpy_helper.from_array(np.full((3, 3, 1, 1), 0.25, np.float32), "w"))
+    for index, node in enumerate(model.graph.node):
+        node.name = f"node{index}"
     before = model.SerializeToString()
     for levels in ((50,), (50, 200), (200, 50)):
         quantised = quantise(model, [np.full((1, 3, 4, 4), level, np.uint8) for level in levels])

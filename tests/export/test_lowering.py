@@ -38,6 +38,14 @@ def test_named_nodes_take_the_place_of_those_found(plain, network, monkeypatch):
         list(lowered(plain, "fp16", network.spec, Calibration(fp32_nodes=("*model.99.*",))))
 
 
+def test_named_convolutions_are_not_quantised(plain, network, photographs):
+    calibration = Calibration(images=photographs, fp32_nodes=("*model.0.*",))
+    ((model, kept),) = lowered(plain, "int8", network.spec, calibration)
+    (first,) = (node for node in model.graph.node if "network.model.0.conv.conv.weight" in node.input)
+    assert first.op_type == "Conv"
+    assert [node.operator for node in kept if "asked for" in node.why] == ["Conv"]
+
+
 def _losing(plain: onnx.ModelProto, *errors: float) -> dict[str, Loss]:
     """As if the first convolutions lost so much."""
     convolutions = [node.output[0] for node in plain.graph.node if node.op_type == "Conv"]

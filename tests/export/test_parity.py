@@ -10,11 +10,12 @@ import torch
 
 from export.graph import tidy
 from export.lowering import Calibration, lowered
-from export.onnx_writer import finished, trace
+from export.onnx_writer import finished
 from export.parity import Measure, Parity, compare, compare_metrics, compare_outputs, require_parity
 from export.precision import to_fp16
 from export.session import Session
 from perception.errors import GateFailed, InputError
+from perception.onnx_metadata import read_deployed
 from perception.spec import Deployed, InputSpec
 from perception.tasks import Outputs
 
@@ -142,15 +143,20 @@ def test_what_metrics_may_change_by(camvid, network, precision, points):
     assert limits["mAP50"] == max(points, 100 / 195)
 
 
-def test_fp16_that_overflows_fails_and_is_not_what_export_writes(network, tmp_path: Path):
-    """The first layers reach 1e6 and the next ones undo it: sound in FP32, and on a CPU that computes so."""
-    loud = copy.deepcopy(network)
+def test_fp16_that_overflows_fails_and_is_not_what_export_writes(files, network, tmp_path: Path):
+    """The first layer reaches 1e6 and the next one undoes it: sound in FP32, and on a CPU that computes so."""
+    loud, plain, file = copy.deepcopy(network), onnx.load(files["fp32"]), tmp_path / "loud.onnx"
     with torch.no_grad():
         loud.model[0].conv.bn.weight.mul_(1e6)
         loud.model[0].conv.bn.bias.mul_(1e6)
         loud.model[1].conv.weight.mul_(1e-6)
-    deployed = Deployed("yolop", loud.spec, "fp16", 1, 1, "")
-    plain, file = trace(loud), tmp_path / "loud.onnx"
+    first, second = "network.model.0.conv.conv.weight", "network.model.1.conv.weight"
+    for name, factor in {first: 1e6, f"{first}_bias": 1e6, second: 1e-6}.items():
+        (constant,) = (constant for constant in plain.graph.initializer if constant.name == name)
+        scaled = onnx.numpy_helper.to_array(constant) * np.float32(factor)
+        constant.CopyFrom(onnx.numpy_helper.from_array(scaled, name))
+    deployed = replace(read_deployed(files["fp32"]), precision="fp16")
+
     naive = ir.from_proto(plain)
     to_fp16(naive)
     onnx.save(finished(tidy(naive), deployed), file)

@@ -82,3 +82,61 @@ def test_constants_are_rounded_once_and_kept_finite_or_infinite(graph):
     np.testing.assert_array_equal(constants["bias/float16"], np.array([0.1, 1e-3, -65504], np.float16))
     assert np.isneginf(constants["hidden/float16"]).sum() == 1
     np.testing.assert_array_equal(constants["grid"], _CONSTANTS["grid"])
+
+
+def _convert(body: str, **constants: np.ndarray) -> tuple[dict[str, str], onnx.GraphProto]:
+    """Why each node stays FP32, and the graph in FP16, of a network from bytes to bytes."""
+    model = onnx.parser.parse_model(
+        '<ir_version: 10, opset_import: ["" : 18]>'
+        f"net (uint8[1, 2, 4, 4] image) => (uint8[1, 2, 4, 4] mask) {{ {body} }}"
+    )
+    for node in model.graph.node:
+        node.name = node.output[0]
+    for name, values in constants.items():
+        model.graph.initializer.append(onnx.numpy_helper.from_array(values, name))
+    typed = ir.from_proto(onnx.shape_inference.infer_shapes(model, strict_mode=True))
+    kept = to_fp16(typed)
+    converted = tidy(typed)
+    onnx.checker.check_model(converted, full_check=True)
+    return {node.node: node.why for node in kept}, converted.graph
+
+
+def _casts(graph: onnx.GraphProto) -> int:
+    return sum(node.op_type == "Cast" for node in graph.node)
+
+
+_WEIGHT = np.eye(2, dtype=np.float32)[..., None, None]
+
+
+def test_what_stands_between_fp32_spares_casts():
+    kept, graph = _convert(
+        "x = Cast <to = 1> (image) a = Conv (x, w) b = Softmax (a) c = Relu (b) d = Neg (c) e = Softmax (d) "
+        "f = Conv (e, w) g = Relu (f) mask = Cast <to = 2> (g)",
+        w=_WEIGHT,
+    )
+    assert kept == {"b": "softmax", "c": "spares casts", "d": "spares casts", "e": "softmax"}
+    assert _casts(graph) == 4
+
+
+def test_positions_to_sample_at_stay_fp32():
+    kept, _ = _convert(
+        "x = Cast <to = 1> (image) v = Conv (x, w) p = Conv (x, w) s = Sigmoid (p) "
+        "t = Transpose <perm = [0, 2, 3, 1]> (s) y = GridSample (v, t) z = Conv (y, w) mask = Cast <to = 2> (z)",
+        w=_WEIGHT,
+    )
+    assert kept["s"] == kept["t"] == "positions to sample at"
+    assert "v" not in kept and "p" not in kept
+
+
+def test_8_bits_keep_their_scales():
+    kept, graph = _convert(
+        "x = Cast <to = 1> (image) q = QuantizeLinear (x, scale, zero) d = DequantizeLinear (q, scale, zero) "
+        "c = Conv (d, w) r = Relu (c) q2 = QuantizeLinear (r, scale, zero) d2 = DequantizeLinear (q2, scale, zero) "
+        "c2 = Conv (d2, w) l = Conv (c2, w) mask = Cast <to = 2> (l)",
+        w=_WEIGHT,
+        scale=np.float32(1e-6),
+        zero=np.int8(0),
+    )
+    assert [name for name, why in kept.items() if why == "in 8 bits"] == ["q", "d", "c", "q2", "d2", "c2"]
+    assert kept["x"] == kept["r"] == "spares casts"
+    assert "l" not in kept and _types(graph)["scale"] == FLOAT

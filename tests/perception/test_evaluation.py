@@ -117,6 +117,32 @@ def test_a_blind_network():
     assert metrics[LANE]["ACC"] == pytest.approx(0.5)
 
 
+def test_answers_that_are_no_numbers_are_told_and_counted(capsys):
+    oracle = Oracle(SPECS[0], "rmt-ppad")
+    calls = iter(range(100))
+
+    def sometimes(pictures):
+        outputs = oracle(pictures)
+        if next(calls) in (1, 3):
+            outputs.scores[:] = np.inf
+        return outputs
+
+    evaluate(sometimes, SPECS[0], SCENES)
+    assert capsys.readouterr().err.splitlines() == [
+        "1: the network's scores are not all finite; those candidates are dropped",
+        "3: the network's scores are not all finite; those candidates are dropped",
+        "2 frames where the network's boxes or scores were not all finite",
+    ]
+
+
+def test_tasks_that_frames_are_not_labelled_for_do_not_count():
+    oracle = Oracle(SPECS[0], "rmt-ppad")
+    everything = evaluate(oracle, SPECS[0], SCENES)
+    oracle = Oracle(SPECS[0], "rmt-ppad")
+    metrics = evaluate(oracle, SPECS[0], [replace(scene, tasks=(DETECTION, LANE)) for scene in SCENES])
+    assert metrics == {key: value for key, value in everything.items() if key != DRIVABLE}
+
+
 def test_progress_counts_frames():
     steps = []
     evaluate(Oracle(SPECS[0], "rmt-ppad"), SPECS[0], SCENES, batch=3, progress=steps.append)

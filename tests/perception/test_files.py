@@ -1,9 +1,19 @@
+import errno
 import os
 
 import pytest
 
 from perception.errors import InputError
-from perception.files import atomic, check_writable, read_json, sha256, writable_folder, write_json, write_text
+from perception.files import (
+    atomic,
+    check_writable,
+    patiently,
+    read_json,
+    sha256,
+    writable_folder,
+    write_json,
+    write_text,
+)
 
 
 def names(folder):
@@ -69,6 +79,50 @@ def test_a_folder_without_permission(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(InputError, match="Permission denied"):
         writable_folder(tmp_path)
+
+
+def failing(times, number):
+    """Reads a file whose first ``times`` attempts fail with an error number."""
+    errors = iter([OSError(number, os.strerror(number))] * times)
+
+    def read():
+        for error in errors:
+            raise error
+        return b"content"
+
+    return read
+
+
+@pytest.fixture
+def pauses(monkeypatch):
+    """What was slept, without sleeping."""
+    slept = []
+    monkeypatch.setattr("perception.files.time.sleep", slept.append)
+    return slept
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.ETIMEDOUT])
+def test_a_share_that_fails_now_and_then_is_asked_again(tmp_path, pauses, number):
+    assert patiently(tmp_path / "a", failing(2, number)) == b"content"
+    assert pauses == [0.1, 0.5]
+
+
+def test_a_share_that_stays_away_is_an_error(tmp_path, pauses):
+    with pytest.raises(InputError, match=r"a: cannot be read \(Input/output error\)"):
+        patiently(tmp_path / "a", failing(9, errno.EIO))
+    assert pauses == [0.1, 0.5, 2.0]
+
+
+def test_what_will_not_pass_is_not_waited_for(tmp_path, pauses):
+    with pytest.raises(InputError, match="Permission denied"):
+        patiently(tmp_path / "a", failing(1, errno.EACCES))
+    assert pauses == []
+
+
+def test_an_error_of_another_file_is_not_the_disks(tmp_path):
+    with pytest.raises(FileNotFoundError, match="source"), atomic(tmp_path / "a"):
+        (tmp_path / "source").read_text()
+    assert names(tmp_path) == []
 
 
 def test_json_survives(tmp_path):

@@ -1,5 +1,6 @@
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
 
 from runtime.pipeline import SourceLost
@@ -15,6 +16,7 @@ from runtime.timing import (
     slice_rates,
     stopwatch,
     summarise,
+    timeline,
 )
 
 
@@ -123,8 +125,27 @@ def test_the_jitter_between_slices_does_not_count():
 
 
 def test_every_lap_is_in_the_histogram():
-    counted = histogram([1.0, 2.0, 2.0, 5.0], bins=4)
-    assert counted == {"ms": [1, 2, 3, 4, 5], "count": [1, 2, 0, 1]}
+    counted = histogram(np.array([1.0, 2.0, 2.0, 4.0, 9.0]), most=4)
+    assert counted == {"ms": [1, 2, 3, 4, 9], "count": [1, 2, 0, 2]}
+
+
+def test_the_bin_of_the_slowest_is_no_narrower_than_others():
+    edges = histogram(np.array([1.0, 2.0, 4.0, 4.001]), most=4)["ms"]
+    assert edges == [1, 2, 3, 4, 5]
+
+
+def test_equal_times_are_a_histogram_too():
+    assert sum(histogram(np.full(7, 3.0))["count"]) == 7
+
+
+def test_a_timeline_keeps_the_stalls_and_is_bounded():
+    times = np.ones(1000)
+    times[500] = 80
+    course = timeline(times, points=10)
+    assert course["max"] == [1] * 5 + [80] + [1] * 4
+    assert course["p50"] == [1] * 10
+    assert course["seconds"][-1] == pytest.approx(times.sum() / 1000)
+    assert timeline(np.array([5.0, 7.0]), points=10) == {"seconds": [0.005, 0.012], "p50": [5, 7], "max": [5, 7]}
 
 
 def test_medians_by_stage():

@@ -15,6 +15,7 @@ TINY = AblationSettings(
     methods=("magnitude", "safe"),
     contenders=("safe",),
     shares=(0.8,),
+    recoveries=("labels", "kd"),
     recovery_shares=(0.8,),
     seeds=1,
     epochs=1,
@@ -44,7 +45,6 @@ def test_cells_are_made_once(study):
         ("safe", "none"),
         ("safe", "labels"),
         ("safe", "kd"),
-        ("safe", "kd+labels"),
     ]
     records = [study.result(cell) for cell in cells]
     before = written(study)

@@ -33,7 +33,7 @@ def test_pairs_say_how_often_ours_wins(found):
 
 def test_equal_cost_has_only_levels_that_both_reach(found):
     _, *lines = equal_cost_table(found, "macs")
-    assert [line[:2] for line in lines] == [[f"{level} %", "taylor"] for level in (90, 80, 70, 60)]
+    assert [line[:2] for line in lines] == [[f"{level} %", "taylor"] for level in (95, 90, 80, 70, 60)]
     assert equal_cost_table(found, "latency")[1:] == []
 
 

@@ -46,6 +46,23 @@ def test_ratio(report):
     assert compare.ratio(student, teacher, "parameters") is None
 
 
+def test_models_that_took_turns_are_compared_with_the_first_of_them(boards):
+    teacher, student, other_teacher, other_student = boards["models"]
+    assert compare.speed_reference(boards, student, "stream") is teacher
+    assert compare.speed_reference(boards, other_student, "stream") is other_teacher
+    assert compare.speed_ratio(boards, student, "stream") == 1.95
+    student["device"] = {"name": "the same board, another library"}
+    assert compare.speed_reference(boards, student, "stream") is teacher
+
+
+def test_models_of_one_run_belong_together(report, boards):
+    assert compare.runs(report) == []
+    assert [[model["name"] for model in models] for _, models in compare.runs(boards)] == [
+        ["teacher", "student-fp16"],
+        ["teacher (2)", "student-fp16 (2)"],
+    ]
+
+
 def test_speed_is_compared_on_one_device_only(report):
     teacher, *_, fp32, fp16 = report["models"]
     assert compare.speed_reference(report, fp16, "stream") is teacher

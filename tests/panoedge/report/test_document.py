@@ -15,12 +15,23 @@ def test_order_of_sections(report, overlays):
         "Accuracy by task",
         "Size",
         "Speed",
+        "Where the time of a frame goes",
         "Accuracy against cost",
         "What they see",
         "Device and versions",
         "How the models came about",
         "How it was measured",
     ]
+
+
+def test_a_whole_benchmark_has_its_sections_too(boards):
+    titles = [section.title for section in document(boards, []).sections]
+    assert titles[3:6] == [
+        "Where the time of a frame goes",
+        "Which part of a network takes how long",
+        "Beside a camera",
+    ]
+    assert "The machine meanwhile" in titles
 
 
 def test_plots_of_work_and_of_time(report):

@@ -42,6 +42,13 @@ def test_title_and_date(report):
     assert merge([later, latest])["title"] == "another"
 
 
+def test_models_of_another_day_keep_their_date(report):
+    earlier = {**single(report, "student"), "created": "2026-02-01T09:30:00Z"}
+    merged = check(merge([earlier, single(report, "teacher")]), "merged")
+    assert [model.get("created") for model in merged["models"]] == ["2026-02-01T09:30:00Z", None]
+    assert merge([merged]) == merged
+
+
 def test_inputs_are_left_alone_and_merging_again_changes_nothing(report):
     before = deepcopy(report)
     merged = merge([report, {**single(report, "student-fp16"), "device": {"name": "x"}}])

@@ -13,6 +13,14 @@ def test_only_what_the_report_uses_is_explained(report):
     assert rates(report).pairs == []
 
 
+def test_a_whole_benchmark_is_explained(boards):
+    assert [term for term, _ in method(boards).pairs][3:] == [
+        "Parts of a network",
+        "Beside a camera",
+        "Figures, power, energy",
+    ]
+
+
 def test_every_rate_says_what_it_includes(report):
     included = dict(rates(report).pairs)
     assert list(included) == ["network", "frame", "stream"]

@@ -5,7 +5,7 @@ from panoedge.report import page
 from panoedge.report.document import document
 from panoedge.report.overlay import encode
 
-VOID = {"meta", "img", "rect", "line", "br"}
+VOID = {"meta", "img", "line", "br"}
 HOSTILE = '"><script>alert(1)</script><img src=https://example.org/x onerror=alert(2)>&lt;'
 
 
@@ -86,6 +86,29 @@ def test_hostile_texts_stay_text(report, overlays):
     assert HOSTILE in reader.texts
     assert count(reader, "script") == 0
     assert count(reader, "img") == count(benign, "img")
+
+
+def test_hostile_texts_of_a_benchmark_stay_text(boards):
+    benign = Reader(render(boards))
+    for model in boards["models"]:
+        model["profile"]["rooms"] = {HOSTILE: 3.0}
+        model["drop"] = {"reference": HOSTILE, "points": {HOSTILE: 1.0}}
+        model["gates"] = [
+            {"gate": HOSTILE, "of": HOSTILE, "unit": HOSTILE, "limit": 1, "value": None, "passed": False},
+        ]
+        for timed in model["speed"].values():
+            timed["includes"] = HOSTILE
+        run, sampler = model["run"], model["run"]["sampler"]
+        run |= {"lost": HOSTILE, "phases": [{"name": HOSTILE, "from": 0, "to": 1e9}]}
+        for kind in ("power", "temperature", "clock", "load"):
+            sampler[kind] = {HOSTILE: next(iter(sampler[kind].values()))}
+        sampler |= {"certified": False, "faults": [{"fault": HOSTILE, "cure": HOSTILE}]}
+        sampler |= {"total_power": {"of": [HOSTILE], "watts": 1, "joules": 1}, "throttled": {"at": 1, "by": [HOSTILE]}}
+    reader = Reader(render(boards))
+    assert any(HOSTILE in each for each in reader.texts)
+    assert {tag for tag, _ in reader.elements} <= {tag for tag, _ in benign.elements}
+    for _, attributes in reader.elements:
+        assert not any(name.startswith("on") for name in attributes)
 
 
 def test_what_was_not_measured_is_a_dash(report):

@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from panoedge.report.schema import check, device_of, load, run_of
+from panoedge.report.schema import check, created_of, device_of, load, run_of
 from perception.errors import InputError
 
 
@@ -25,6 +25,32 @@ def test_what_was_not_measured_may_be_null(report):
     report["models"][1]["metrics"]["lane"] = None
     report["models"][3]["speed"] |= {"network": None}
     check(report, "x")
+
+
+def test_all_that_a_benchmark_records_passes(boards):
+    assert check(boards, "x") is boards
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("models.0.created", "soon"),
+        ("models.0.speed.stream.timeline.max", [1.0]),
+        ("models.0.speed.stream.timeline.p50", []),
+        ("models.0.speed.stream.histogram", {"ms": [1, 2, 3], "count": [4]}),
+        ("models.0.speed.stream.histogram", {"ms": [2, 1], "count": [4]}),
+        ("models.0.run.sampler.power.VDD_IN.series", [1.0]),
+        ("models.0.run.sampler.temperature.tj.mean", "hot"),
+        ("models.0.run.sampler.throttled", {"at": 3}),
+        ("models.0.run.lost", 3),
+    ],
+)
+def test_a_wrong_course_is_named(boards, path, value):
+    container, last = at(boards, path)
+    container[last] = value
+    with pytest.raises(InputError) as caught:
+        check(boards, "x")
+    assert re.sub(r"\.(\d)", r"[\1]", path).rpartition(".")[0] in str(caught.value)
 
 
 def test_fields_of_later_versions_are_ignored(report):
@@ -110,6 +136,7 @@ def test_device_and_run_speak_for_models_without_their_own(report):
     first, *_, last = report["models"]
     assert run_of(report, first) is None
     report["run"] = {"certified": False}
-    first |= {"device": {"name": "another"}, "run": {"certified": True}}
+    first |= {"device": {"name": "another"}, "run": {"certified": True}, "created": "2020-01-01"}
+    assert (created_of(report, first), created_of(report, last)) == ("2020-01-01", report["created"])
     assert (device_of(report, first), run_of(report, first)) == ({"name": "another"}, {"certified": True})
     assert (device_of(report, last), run_of(report, last)) == (report["device"], {"certified": False})

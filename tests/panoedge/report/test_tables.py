@@ -10,7 +10,7 @@ def texts(table) -> list[list[str]]:
 def test_every_row_is_as_wide_as_the_head(report):
     report["models"][0]["device"] = {"name": "x"}
     report["models"][1]["metrics"]["frames"] = 65
-    for table in (tables.accuracy, tables.sizes, tables.speeds, tables.split, tables.device):
+    for table in (tables.accuracy, tables.sizes, tables.device):
         built = table(report)
         assert {len(row) for row in built.rows} == {len(built.columns)}
 
@@ -58,6 +58,11 @@ def test_accuracy_of_different_data_says_so_and_is_not_subtracted(report):
     assert "65 frames are few" in " ".join(tables.accuracy_notes(report).lines)
 
 
+def test_the_drop_that_a_gate_looked_at_is_told(boards):
+    notes = " ".join(tables.accuracy_notes(boards).lines)
+    assert "student-fp16 against teacher.metrics.json: recall −1.2, mAP50 +0.1 points." in notes
+
+
 def test_notes_without_any_evaluation(report):
     for model in report["models"]:
         model["metrics"] = None
@@ -81,35 +86,6 @@ def test_sizes(report):
     assert [cell.text for cell in rows[2]][1:5] == ["–", "checkpoint", "384×640", "–"]
 
 
-def test_speeds(report):
-    report["models"][4]["speed"]["network"] = None
-    rows = texts(tables.speeds(report))
-    assert [row[:2] for row in rows[:5]] == [
-        ["teacher", "network"],
-        ["", "frame"],
-        ["", "stream"],
-        ["pruned", "–"],
-        ["student", "–"],
-    ]
-    assert rows[0][2:7] == ["21.4", "1.00×", "46.7", "56.1", "70.1"]
-    assert rows[0][7].replace("\u202f", " ") == "600 in 28.0 s"
-    assert rows[3][2:] == ["–"] * 6
-    assert rows[-3] == ["student-fp16", "network", *["–"] * 6]
-    assert rows[-1][2:4] == ["39.6", "1.95×"]
-
-
-def test_split_keeps_what_cannot_be_separated_as_a_dash(report):
-    table = tables.split(report)
-    assert texts(table)[0] == ["teacher", "–", "6.68", "–", "46.7", "–", "13.4", ""]
-    bars = [row[-1].bar for row in table.rows]
-    assert sum(bars[0]) == pytest.approx(1)
-    assert sum(bars[2]) == pytest.approx(21.4 / 41.7)
-    for model in report["models"]:
-        if model["speed"]:
-            model["speed"]["frame"]["split"] = None
-    assert tables.split(report) is None
-
-
 def test_device_has_a_column_for_every_set_of_circumstances(report):
     assert ["providers", "CUDAExecutionProvider, CPUExecutionProvider"] in texts(tables.device(report))
     assert ["onnxruntime", "–"] in texts(tables.device(report))
@@ -121,10 +97,4 @@ def test_device_has_a_column_for_every_set_of_circumstances(report):
     assert tables.device_notes(report).lines == [
         "Jetson Orin NX 16GB (1): teacher, pruned, student and student-fp32.",
         "Jetson Orin NX 16GB (2): student-fp16.",
-    ]
-    assert [row[-1] for row in texts(tables.speeds(report))] == [
-        *("Jetson Orin NX 16GB (1)", "", ""),
-        *("–", "–"),
-        *("Jetson Orin NX 16GB (1)", "", ""),
-        *("Jetson Orin NX 16GB (2)", "", ""),
     ]

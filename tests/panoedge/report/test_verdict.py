@@ -45,6 +45,12 @@ def test_a_failed_gate_of_any_model_shows(report):
     assert facts(report)["gate: 32 FPS stream"] == ("passed", "gain")
 
 
+def test_figures_that_cannot_be_had_again_say_so(boards):
+    assert facts(boards)["figures, 1 of 2 runs"] == ("not certified", "clear")
+    boards["models"] = boards["models"][:2]
+    assert facts(boards)["figures"] == ("certified", "gain")
+
+
 def test_a_single_model_speaks_for_itself(report):
     report["models"] = report["models"][-1:]
     assert verdict(report).title == "student-fp16"

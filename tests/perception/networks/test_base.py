@@ -65,7 +65,7 @@ def test_what_is_deployed_is_the_fused_form():
 
 def test_targets_move_together():
     targets = Targets(torch.zeros(1, 5), *(torch.zeros(1, 2, 2, dtype=torch.uint8),) * 2).to("meta")
-    assert isinstance(targets, Targets) and all(part.is_meta for part in targets)
+    assert isinstance(targets, Targets) and all(part.is_meta for part in targets[:3])
 
 
 def test_registry():

@@ -1,0 +1,36 @@
+"""Numbers that go wrong now and then: told by name, counted, and a reason to stop when they pile up."""
+
+from perception.command import say
+from perception.errors import InputError
+
+IN_A_ROW = 20
+_TOLD = 20
+
+
+class Faults:
+    """Counts what was left out because its numbers are not finite.
+
+    Args:
+        cure: what the user can do about it.
+
+    Attributes:
+        total: how many there were.
+    """
+
+    def __init__(self, cure: str):
+        self._cure = cure
+        self.total = 0
+        self._in_a_row = 0
+
+    def add(self, line: str) -> None:
+        """Count one, and tell the first ones; raises :class:`InputError` at ``IN_A_ROW`` without a good one between."""
+        self.total += 1
+        self._in_a_row += 1
+        if self._in_a_row >= IN_A_ROW:
+            raise InputError(f"{line}; {IN_A_ROW} in a row, {self._cure}")
+        if self.total <= _TOLD:
+            say(line)
+
+    def end_row(self) -> None:
+        """One was good."""
+        self._in_a_row = 0

@@ -1,0 +1,49 @@
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from torch import nn
+
+from export.layer_bundle import layer_model, write_bundle
+from perception.layer_bundle import Axes, Bundle, read_index
+from perception.layer_times import Kind, Layer
+from perception.onnx_metadata import read_deployed
+
+LAYERS = {
+    Layer(Kind("conv", (8, 12), (3, 3), (2, 2), (1, 1)), 4, 6): nn.Conv2d(4, 6, 3, 2, 1),
+    Layer(Kind("conv", (8, 12), (3, 1), (1, 1), (2, 0), (2, 1)), 4, 6): nn.Conv2d(4, 6, (3, 1), 1, (2, 0), (2, 1)),
+    Layer(Kind("depthwise", (8, 12), (5, 5), (1, 1), (2, 2)), 1, 6): nn.Conv2d(6, 6, 5, 1, 2, groups=6),
+    Layer(Kind("transposed", (8, 12), (4, 4), (2, 2), (1, 1)), 4, 6): nn.ConvTranspose2d(4, 6, 4, 2, 1),
+    Layer(Kind("linear", (10, 1)), 4, 6): nn.Linear(4, 6),
+}
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: str(layer.kind))
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_computes_what_torch_does(layer, precision):
+    model = layer_model(layer, precision)
+    weights = {tensor.name: torch.from_numpy(onnx.numpy_helper.to_array(tensor)) for tensor in model.graph.initializer}
+    module, linear = LAYERS[layer], layer.kind.operator == "linear"
+    with torch.no_grad():
+        module.weight.copy_(weights["weight"].T if linear else weights["weight"])
+        module.bias.copy_(weights["bias"])
+        session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+        (source,), kind = session.get_inputs(), {"fp32": np.float32, "fp16": np.float16}[precision]
+        image = np.random.default_rng(0).random(source.shape).astype(kind)
+        expected = module(torch.from_numpy(image).float()).numpy()
+    (found,) = session.run(None, {"image": image})
+    assert found.dtype == kind and found.shape == expected.shape
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 if precision == "fp32" else 4e-3)
+
+
+def test_a_folder_with_everything(source, network, tmp_path, files, monkeypatch):
+    conv = Kind("conv", (8, 12), (3, 3))
+    bundle = Bundle("yolop", "fp16", {conv: Axes((4, 8), (8, 16))}, {"whole.onnx": (Layer(conv, 8, 8),)})
+    write_bundle(tmp_path, bundle, {"whole.onnx": source})
+    assert read_index(tmp_path) == bundle
+    for name, layer in bundle.layers():
+        assert read_deployed(tmp_path / name).precision == "fp16"
+        assert onnx.load(tmp_path / name).graph.output[0].type.tensor_type.shape.dim[1].dim_value == layer.outputs
+    assert read_deployed(tmp_path / "whole.onnx").network == "yolop"
+    assert len(list(tmp_path.iterdir())) == 6

@@ -1,0 +1,72 @@
+"""Processes that write the same file at the same time: it is always one of theirs, whole."""
+
+import json
+import os
+import subprocess
+import sys
+
+from perception.files import atomic
+
+WRITER = """
+import sys
+from pathlib import Path
+from perception.files import write_json
+for number in range(200):
+    write_json(Path(sys.argv[1]), {"by": sys.argv[2], "data": [sys.argv[2]] * 5000})
+"""
+
+
+def test_one_report_by_three_processes(tmp_path):
+    report = tmp_path / "report.json"
+    argv = [sys.executable, "-c", WRITER, str(report)]
+    writers = [subprocess.Popen([*argv, name]) for name in "abc"]
+    seen = set()
+    while any(writer.poll() is None for writer in writers):
+        if report.exists():
+            content = json.loads(report.read_text())
+            assert content["data"] == [content["by"]] * 5000
+            seen.add(content["by"])
+    assert [writer.returncode for writer in writers] == [0, 0, 0]
+    assert len(seen) > 1
+    assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_one_checkpoint_by_two_trainings(panoedge, scenes, tmp_path, same_weights):
+    out = tmp_path / "both" / "out.safetensors"
+    options = ["--size", "64x96", "--width", "0.25", "--batch", "2", "--epochs", "2", "--validate-every", "0"]
+    train = ["train", "--data", str(scenes), *options, "--device", "cpu", "--precision", "fp32", "--out"]
+    other = subprocess.Popen(
+        [sys.executable, "-m", "panoedge", *train, str(out)],
+        stderr=subprocess.PIPE,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert panoedge.run(*train, out).status == 0
+    _, errors = other.communicate()
+    assert other.returncode == 0, errors
+    assert panoedge.run(*train, tmp_path / "alone.safetensors").status == 0
+    assert same_weights(out, tmp_path / "alone.safetensors")
+    assert {path.suffix for path in out.parent.iterdir()} == {".safetensors", ".log"}
+
+
+def test_what_a_killed_process_left_goes_with_the_next_write_and_what_is_in_use_stays(tmp_path):
+    target = tmp_path / "out.bin"
+    script = (
+        "import os, sys, time; from pathlib import Path; from perception.files import atomic\n"
+        "with atomic(Path(sys.argv[1])) as temporary:\n"
+        "    temporary.write_bytes(b'half'); print('ready', flush=True); time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script, str(target)], stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"ready\n"
+    (left,) = tmp_path.iterdir()
+    with atomic(target) as temporary:
+        assert temporary.parent != left
+        temporary.write_bytes(b"whole")
+    assert left.exists() and target.read_bytes() == b"whole"
+    process.kill()
+    process.communicate()
+    assert left.exists()
+    with atomic(target) as temporary:
+        assert not temporary.exists()
+        temporary.write_bytes(b"next")
+    assert [path.name for path in tmp_path.iterdir()] == ["out.bin"]
+    assert target.read_bytes() == b"next"

@@ -1,0 +1,104 @@
+"""SIGKILL at any moment: every file whole or absent, and the run that follows ends as if nothing had happened.
+
+``PANOEDGE_KILLS=6 pytest -s tests/reliability/test_killed.py`` is the recorded campaign: that many kills of each
+command. Moments are drawn from a seed over the time that the command takes undisturbed.
+"""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from safetensors import safe_open
+
+from perception import checkpoint
+from perception.data.check import check
+
+KILLS = int(os.environ.get("PANOEDGE_KILLS", "0"))
+TRAINING = ["--epochs", 3, "--batch", 2, "--device", "cpu", "--precision", "fp32", "--validate-every", 0]
+# What runs among the other tests, and how often it is killed there.
+ALWAYS = {"train": 2, "data synthesize": 1}
+
+
+def commands(scenes: Path, teacher: Path, model: Path) -> dict[str, tuple[list[object], str]]:
+    """By name, each command without its output, and what it writes; ``OUT`` stands where the output belongs."""
+    rmt = ["--network", "rmt-ppad", "--width", 0.25, "--depth", 0.34]
+    train = ["train", "--data", scenes, "--size", "64x96", *TRAINING, "--resume", "--out", "OUT"]
+    distill = ["distill", teacher, "--teacher", teacher, "--data", scenes, *TRAINING, "--resume", "--out", "OUT"]
+    budget = ["--budget", "params=0.7", "--calibration", 8, "--rounds", 2, "--device", "cpu"]
+    bench = ["bench", model, "--seconds", 0.5, "--count", 5, "--data", scenes, "--json", "OUT"]
+    return {
+        "train": ([*train, "--width", 0.25], "out.safetensors"),
+        "train, 2 workers": ([*train, "--width", 0.25, "--workers", 2], "out.safetensors"),
+        "train rmt-ppad": ([*train, *rmt], "out.safetensors"),
+        "distill": (distill, "out.safetensors"),
+        "prune": (["prune", teacher, "--data", scenes, *budget, "--out", "OUT"], "out.safetensors"),
+        "data synthesize": (["data", "synthesize", "OUT", "--train", 20, "--val", 8, "--size", "96x64"], "scenes"),
+        "export onnx": (["export", "onnx", teacher, "--out", "OUT"], "out.onnx"),
+        "bench": (bench, "out.json"),
+    }
+
+
+def whole(folder: Path) -> list[str]:
+    """Names of what lies in ``folder``, all of which is whole; logs may lack their end."""
+    there = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".") and path.suffix != ".log"]
+    for path in there:
+        if path.name.endswith(".state.safetensors"):
+            with safe_open(path, framework="pt") as file:
+                assert [file.get_tensor(key) for key in file.keys()]  # noqa: SIM118 - not a mapping
+        elif path.suffix == ".safetensors":
+            checkpoint.load(path)
+        elif path.suffix == ".onnx":
+            onnx.checker.check_model(path)
+        elif path.suffix == ".json":
+            json.loads(path.read_text())
+        else:
+            result = check(path)
+            assert not result.faults and [split.frames for split in result.splits] == [20, 8]
+    return [path.name for path in there]
+
+
+def contents(path: Path) -> dict[str, bytes]:
+    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+    return {str(file.relative_to(path)): file.read_bytes() for file in files}
+
+
+@pytest.mark.parametrize("name", commands(Path(), Path(), Path()))
+def test_killed(name, panoedge, scenes, teacher, tmp_path, same_weights):
+    kills = KILLS or ALWAYS.get(name, 0)
+    if not kills:
+        pytest.skip("of the campaign: set PANOEDGE_KILLS")
+    model = tmp_path / "model.onnx"
+    if name == "bench":
+        assert panoedge.run("export", "onnx", teacher, "--out", model).status == 0
+    argv, file = commands(scenes, teacher, model)[name]
+    expected, out = tmp_path / "undisturbed" / file, tmp_path / "killed" / file
+    began = time.monotonic()
+    assert panoedge.run(*(expected if part == "OUT" else part for part in argv)).status == 0
+    seconds = time.monotonic() - began
+    argv = [out if part == "OUT" else part for part in argv]
+    rng = np.random.default_rng(list(name.encode()))
+    out.parent.mkdir()
+    found = []
+    while len(found) < kills:
+        status = panoedge.kill_after(rng.uniform(0, seconds), *argv).status
+        left = whole(out.parent)
+        if status == 0:  # it was quicker; what it made must not be in the way
+            panoedge.run("info", out)
+            for path in out.parent.iterdir():
+                path.rename(tmp_path / f"done-{len(list(tmp_path.iterdir()))}")
+            continue
+        assert status == -9
+        found.append((left, len(list(out.parent.glob(".*.part")))))
+    if not out.exists():
+        assert panoedge.run(*argv).status == 0
+    assert not list(out.parent.glob(".*"))
+    assert whole(out.parent) == [file]
+    if file.endswith(".safetensors"):
+        assert same_weights(out, expected)
+    elif name != "bench":  # whose figures are never the same
+        assert contents(out) == contents(expected)
+    print(f"\n{name}: undisturbed {seconds:.1f} s, {kills} kills, left: {found}")
