@@ -222,7 +222,11 @@ def _prune(arguments: argparse.Namespace) -> None:
     sources = [Source.parse(text) for text in arguments.data]
     record = prune_checkpoint(arguments.model, sources, pruning_settings(arguments, arguments.rounds), arguments.out)
     for kind, share in record["kept"].items():
-        print(f"{kind}: {record['before'][kind]:,.0f} -> {record['after'][kind]:,.0f} ({100 * share:.1f} %)")
+        before, after = (
+            f"{record[when][kind]:.2f} ms" if kind == "latency" else f"{record[when][kind]:,.0f}"
+            for when in ("before", "after")
+        )
+        print(f"{kind}: {before} -> {after} ({100 * share:.1f} %)")
     for number, shares in enumerate(record["given_up"], 1):
         if shares:
             parts = ", ".join(f"{task} {100 * share:.2f} %" for task, share in shares.items())

@@ -16,7 +16,7 @@ from compress.train import TrainSettings, run, state_file
 from perception import checkpoint
 from perception.boxes import nms
 from perception.errors import InputError
-from perception.files import check_writable, sha256
+from perception.files import check_writable, remove, sha256
 from perception.networks.base import Decoded, Network, Targets
 from perception.tasks import DETECTION, DRIVABLE, LANE, MASK_TASKS
 
@@ -132,7 +132,7 @@ def distill(
         "teacher": sha256(teacher),
     }
     checkpoint.save(out, trained, [*pupil.history, stage])
-    state_file(out).unlink(missing_ok=True)
+    remove(state_file(out))
     return trained
 
 

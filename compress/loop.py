@@ -135,8 +135,8 @@ class Loop:
         header = load_state(self._state, self._trained, self.average.module, self._optimizer, self._settings())
         self._scaler.load_state_dict(header["scaler"])
         self.epoch = header["epoch"]
-        self._batches_done = header.get("batches_done", 0)
-        self.faults.total = header.get("left_out", 0)
+        self._batches_done = header["batches_done"]
+        self.faults.total = header["left_out"]
         return True
 
     def run(self, after_epoch: Callable[[int], Any] | None = None) -> Network:
@@ -203,20 +203,21 @@ class Loop:
         self._scaler.scale(total).backward()
         self._scaler.unscale_(self._optimizer)
         norm = nn.utils.clip_grad_norm_(self._trained.parameters(), self.schedule.clip)
+        # One bad batch must not end a long run.
         if torch.isfinite(total + norm):
             self._scaler.step(self._optimizer)
             self.average.update(self.network, step)
             self.faults.end_row()
         else:
-            self._leave_out(losses, step)
-        # In FP16 this lowers the scale where gradients overflowed.
+            self._statistics.put_back()
+            # In FP16 gradients overflow until the scaler has found its scale.
+            if self._scaler.get_scale() <= 1 or not torch.isfinite(total):
+                self._tell_left_out(losses, step)
         self._scaler.update()
         self._optimizer.zero_grad(set_to_none=True)
         return {name: float(value.detach()) for name, value in losses.items()}
 
-    def _leave_out(self, losses: dict[str, Tensor], step: int) -> None:
-        """One bad batch must not end a long run."""
-        self._statistics.put_back()
+    def _tell_left_out(self, losses: dict[str, Tensor], step: int) -> None:
         frames = ", ".join(self._batches.names(self._batches_done))
         self.faults.add(f"step {step + 1} left out: {not_finite(losses, self._trained)}, frames {frames}")
 

@@ -41,6 +41,8 @@ def load_state(
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {})[_KEY])
             begun, _, _ = header["settings"], int(header["epoch"]), dict(header["scaler"])
+            # Version 0.1 wrote whole epochs only.
+            header |= {key: int(header.get(key, 0)) for key in ("batches_done", "left_out")}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
         if begun != settings:
             changed = [key for key in settings if begun.get(key) != settings[key]]

@@ -22,7 +22,7 @@ from perception.command import say
 from perception.data import Dataset, OnBad, open_dataset
 from perception.errors import InputError
 from perception.evaluation import headline
-from perception.files import check_writable
+from perception.files import check_writable, remove
 from perception.networks import network_class
 from perception.networks.base import Network, Targets
 from perception.tasks import Sample
@@ -101,7 +101,7 @@ def train(
 
     trained, record = run(student, loss, settings, compute, out, resume)
     checkpoint.save(out, trained, [*history, {"stage": "train", **settings.record(), **record}])
-    state_file(out).unlink(missing_ok=True)
+    remove(state_file(out))
     return trained
 
 

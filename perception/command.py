@@ -1,6 +1,7 @@
 """The frame around every command line: parse, run, one clear line and an exit status when it goes wrong."""
 
 import argparse
+import io
 import sys
 from collections.abc import Callable, Sequence
 
@@ -55,6 +56,10 @@ def main(prog: str, description: str, registers: Sequence[Register], argv: Seque
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
     for register in registers:
         register(subparsers)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Names of files may hold bytes that are no characters.
+            stream.reconfigure(errors="backslashreplace")
     try:
         arguments = parser.parse_args(argv)
         with stop.raised():

@@ -1,6 +1,6 @@
 """Run a network over labelled frames and measure it; the same loop for a checkpoint, an ONNX file and an engine."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any
 

@@ -38,6 +38,8 @@ def atomic(path: Path) -> Iterator[Path]:
         # Else the new name could reach the disk before the bytes do, and the power fail in between.
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
+        # Some libraries write for the owner's eyes only; the folder was made with the permissions that are usual here.
+        temporary.chmod(folder.stat().st_mode & 0o666)
         temporary.replace(path)
 
 
@@ -66,6 +68,12 @@ def scratch(path: Path) -> Iterator[Path]:
         if error.filename and folder and folder.name not in str(error.filename):
             raise
         raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
+
+
+def remove(path: Path) -> None:
+    """Remove a file, where there is one, and what killed processes left of it."""
+    with scratch(path):
+        Path(path).unlink(missing_ok=True)
 
 
 def _claim(path: Path) -> tuple[Path, int]:

@@ -16,9 +16,16 @@ RELEASE = "bookworm"
 # Where programs are, inside.
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _QEMU = Path("/usr/lib/binfmt.d/qemu-aarch64.conf")
-_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
-# How this machine reaches others; what it does not have is not needed.
-_NETWORK = ("/etc/resolv.conf", "/etc/hosts", "/etc/pip.conf", "/etc/apt/apt.conf.d", _CERTIFICATES)
+# How this machine reaches others, and where that lies inside; what it does not have is not needed. Debian's package
+# of certificates would write over its own file, and forget those of a company's network.
+_CERTIFICATES = "/etc/ssl/outside.crt"
+_NETWORK = {
+    "/etc/resolv.conf": "/etc/resolv.conf",
+    "/etc/hosts": "/etc/hosts",
+    "/etc/pip.conf": "/etc/pip.conf",
+    "/etc/apt/apt.conf.d": "/etc/apt/apt.conf.d",
+    "/etc/ssl/certs/ca-certificates.crt": _CERTIFICATES,
+}
 _VARIABLES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "PIP_INDEX_URL")
 
 
@@ -63,8 +70,7 @@ class Root:
         subprocess.run(first, capture_output=True, text=True, check=True)
         root = cls(path)
         root.run(["/debootstrap/debootstrap", "--second-stage"]).check_returncode()
-        for name in _NETWORK:
-            outside, inside = Path(name), path / name.lstrip("/")
+        for outside, inside in ((Path(name), path / place.lstrip("/")) for name, place in _NETWORK.items()):
             inside.parent.mkdir(parents=True, exist_ok=True)
             if outside.is_dir():
                 shutil.copytree(outside, inside, dirs_exist_ok=True)
@@ -85,9 +91,11 @@ class Root:
         """
         separate = ["unshare", "--pid", "--fork", "--kill-child", f"--mount-proc={self.path}/proc"]
         enter = ["chroot", f"--userspec={user}", str(self.path), "sh", "-c", 'cd "$0" && exec "$@"', folder]
-        network = {name: os.environ[name] for name in _VARIABLES if name in os.environ}
-        always = {"PATH": PATH, "LC_ALL": "C.UTF-8", "PIP_CERT": _CERTIFICATES}
-        environment = {**always, **network, **(variables or {})}
+        environment = {"PATH": PATH, "LC_ALL": "C.UTF-8"}
+        environment |= {name: os.environ[name] for name in _VARIABLES if name in os.environ}
+        if (self.path / _CERTIFICATES.lstrip("/")).is_file():
+            environment["PIP_CERT"] = _CERTIFICATES
+        environment |= variables or {}
         return subprocess.run(
             [*separate, *enter, *command], env=environment, capture_output=True, text=True, check=False
         )

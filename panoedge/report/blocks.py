@@ -160,7 +160,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Chart:
-    """Lines over one axis; the y axis begins at 0.
+    """Lines over one axis; the y axis begins at 0, unless there are values below.
 
     Attributes:
         title: what they show, unit included.

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from panoedge.report.blocks import Chart, Line, Phase
-from panoedge.report.plot import Axes, colour, ticks
+from panoedge.report.plot import Axes, apart, colour, ticks
 
 _WIDTH, _HEIGHT = 360, 220
 # Of a letter in the drawing's units: a name is written where its phase is as wide.
@@ -14,11 +14,11 @@ _AIR = 1.15
 
 
 def curves(chart: Chart) -> str:
-    """One chart; its x axis reaches as far as its lines, its y axis from 0 to a little above them."""
+    """One chart; its x axis reaches as far as its lines, its y axis from 0, or below, to a little above them."""
     places = [x for line in chart.lines for x in line.x]
-    low, high = min(places), max(places)
-    peak = max((y for line in chart.lines for y in line.y if y is not None), default=0.0)
-    axes = Axes(ticks(low, high if high > low else low + 1), ticks(0, _AIR * peak or 1), _WIDTH, _HEIGHT)
+    values = [0.0, *(y for line in chart.lines for y in line.y if y is not None)]
+    x_ticks = ticks(*apart(min(places), max(places)))
+    axes = Axes(x_ticks, ticks(*apart(min(values), _AIR * max(values))), _WIDTH, _HEIGHT)
     content = [
         *(part for index, phase in enumerate(chart.phases) for part in _phase(axes, phase, index)),
         *(part for line in chart.lines for part in _line(axes, line)),

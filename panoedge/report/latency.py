@@ -10,7 +10,7 @@ from panoedge.report.schema import RATES
 
 # Shown of a histogram beyond p99: that there is a tail. How long it is says the table.
 _BEYOND = 1.1
-_HISTOGRAMS = "The slowest 1 in 100 are left out; the table has the longest."
+_HISTOGRAMS = "Of the slowest 1 in 100 only the beginning is drawn; the table has the longest."
 _TIMELINES = (
     "Successive frames in groups: the strong line is the median of each, the pale one its longest. Seconds are those "
     "measured, without warming up and without the turns of others."

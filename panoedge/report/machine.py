@@ -25,12 +25,6 @@ def machine(report: Report) -> list[Block]:
     return [_table(report, found), *([faults] if faults.pairs else []), *(each for each in charts if each.panels)]
 
 
-def throttled(run: Mapping[str, Any]) -> str:
-    """Since when the machine slowed itself down, and by what; empty where it did not."""
-    event = run["sampler"].get("throttled")
-    return f"from {text.three_digits(event['at'])}{text.NARROW}s on: {', '.join(event['by'])}" if event else ""
-
-
 def _table(report: Report, found: Sequence[tuple[Mapping[str, Any], list[Model]]]) -> Table:
     heads = ("Mean power W", "Energy J", "Hottest °C", "Host memory")
     columns = [Column("Measured together", numeric=False), Column("Figures", numeric=False)]
@@ -45,7 +39,7 @@ def _table(report: Report, found: Sequence[tuple[Mapping[str, Any], list[Model]]
             [
                 Cell(_names(models), _where(report, models)),
                 Cell("certified" if sure else "not certified", lost, "gain" if sure else "clear"),
-                Cell(throttled(run) or "no"),
+                Cell(_throttled(run) or "no"),
                 Cell(text.three_digits(power.get("watts")), ", ".join(power.get("of", []))),
                 Cell(text.three_digits(power.get("joules"))),
                 Cell(text.three_digits(hottest)),
@@ -53,6 +47,12 @@ def _table(report: Report, found: Sequence[tuple[Mapping[str, Any], list[Model]]
             ]
         )
     return Table(columns, rows)
+
+
+def _throttled(run: Mapping[str, Any]) -> str:
+    """Since when the machine slowed itself down, and by what; empty where it did not."""
+    event = run["sampler"].get("throttled")
+    return f"from {text.three_digits(event['at'])}{text.NARROW}s on: {', '.join(event['by'])}" if event else ""
 
 
 def _faults(run: Mapping[str, Any], models: Sequence[Model], several: bool) -> list[tuple[str, str]]:

@@ -83,7 +83,7 @@ class Axes:
 
 def bubbles(plot: Plot) -> str:
     """One panel as SVG: every model a bubble at its cost and accuracy, numbered as in the tables."""
-    x_ticks = ticks(0, 1.05 * max(point.x for point in plot.points))
+    x_ticks = ticks(*apart(0, 1.05 * max(point.x for point in plot.points)))
     axes = Axes(x_ticks, ticks(*_span([point.y for point in plot.points])))
     label = f"{plot.title} against {plot.x_label}"
     return axes.draw(label, plot.x_label, [*_circles(axes, plot), *_marks(axes, plot.points)])
@@ -98,6 +98,12 @@ def stacked_bar(shares: Sequence[float]) -> str:
             parts.append(f'<rect class="s{colour(number)}" {place} height="12"/>')
         start += share
     return f'<svg class="bar" viewBox="0 0 200 12" preserveAspectRatio="none" aria-hidden="true">{"".join(parts)}</svg>'
+
+
+def apart(low: float, high: float) -> tuple[float, float]:
+    """Both ends of an axis, or others where there is next to nothing between them."""
+    size = max(1.0, abs(low))
+    return (low, high) if high - low > 1e-6 * size else (low, low + size)
 
 
 def ticks(low: float, high: float, most: int = 7) -> list[float]:

@@ -29,7 +29,7 @@ def open_bare(path: Path, provider: Provider = "auto", threads: int = 0) -> Iter
         InputError: the file is not runnable here.
     """
     if path.suffix == ".engine":
-        source = next(tensor for tensor in read_record(path).tensors if tensor.role == "input")
+        source = read_record(path).tensors[0]  # inputs come first
         with _BareEngine(path) as engine:
             yield stopwatch(engine.bound(np.ones(source.shape, source.type)))
     else:

@@ -132,15 +132,15 @@ def linear():
 
 @pytest.fixture
 def stairs():
-    """Times that rise in stairs of 16 channels, for the widths that are to be measured."""
+    """Times that rise in stairs of 8 channels, for the widths that are to be measured."""
 
-    def times(axes, fixed=0.1) -> LayerTimes:
+    def times(axes, fixed=0.01) -> LayerTimes:
         grids = {
             kind: Grid(
                 sides.inputs,
                 sides.outputs,
                 tuple(
-                    tuple(1e-5 * math.prod(kind.size) * -(-i // 16) * -(-o // 16) for o in sides.outputs)
+                    tuple(1e-5 * math.prod(kind.size) * -(-i // 8) * -(-o // 8) for o in sides.outputs)
                     for i in sides.inputs
                 ),
             )

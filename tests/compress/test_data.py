@@ -73,7 +73,10 @@ def test_augmentation_follows_the_seed_and_the_index(dataset):
     assert not equal(frames[1, 0], frames[1, 6])
 
 
-def order(seed, epoch, groups=(np.arange(20),), batch=3, start=0):
+TWENTY = (np.arange(20),)
+
+
+def order(seed, epoch, groups=TWENTY, batch=3, start=0):
     sampler = Shuffled(groups, batch, seed)
     sampler.epoch, sampler.start = epoch, start
     return list(sampler)
@@ -90,7 +93,7 @@ def test_order_depends_on_seed_and_epoch_alone():
 
 def test_an_epoch_can_be_entered_anywhere():
     whole = order(0, 3)
-    assert len(whole) == len(Shuffled([np.arange(20)], 3, 0)) == 6
+    assert len(whole) == len(Shuffled(TWENTY, 3, 0)) == 6
     assert [order(0, 3, start=start) for start in range(7)] == [whole[start:] for start in range(7)]
 
 

@@ -80,7 +80,10 @@ def test_teacher_targets(network):
     candidates = decoded.boxes[decoded.scores >= bar].tolist()
     assert all(box in candidates for box in targets.boxes[:, 1:].tolist())
     assert torch.equal(targets.lane, (decoded.lane > 0.5).to(torch.uint8))
-    assert teacher_targets(network, raw, torch.Size((2, 3, 64, 96)), DistillSettings(confidence=1.1)).boxes.shape == (0, 5)
+    assert teacher_targets(network, raw, torch.Size((2, 3, 64, 96)), DistillSettings(confidence=1.1)).boxes.shape == (
+        0,
+        5,
+    )
 
 
 def recorded_loss(folder, tag):

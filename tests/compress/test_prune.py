@@ -7,11 +7,13 @@ from torch import nn
 
 from compress.data import Frames, Source
 from compress.names import IMPORTANCES
+from compress.latency import layers_of, widths_to_measure
 from compress.plan import Budget
 from compress.prune import PruneSettings, prune, prune_checkpoint, reestimate
 from perception import checkpoint
 from perception.cost import cost
 from perception.errors import InputError
+from perception.layer_times import write_times
 
 SETTINGS = PruneSettings(
     Budget("params", 0.7), rounds=2, calibration=4, reestimation=6, batch=2, round_to=4, device="cpu"
@@ -42,6 +44,16 @@ def test_budget_is_met_and_the_record_says_so(network, frames, name, kind):
     assert record["after"] == {"params": after.parameters, "macs": after.macs}
     assert record["kept"] == pytest.approx(share, abs=1e-4)
     assert not network.training and all(part.isfinite().all() for part in answer(network))
+
+
+def test_budget_in_time(network, frames, stairs, tmp_path):
+    times, costs = stairs(widths_to_measure(network)), tmp_path / "costs.json"
+    write_times(costs, times)
+    record = prune(network, frames, replace(SETTINGS, budget=Budget("latency", 0.7), costs=str(costs), protect=0.0))
+    assert record["after"]["latency"] == pytest.approx(times.total(layers_of(network)))
+    assert 0.65 < record["kept"]["latency"] <= 0.7 * 1.005
+    with pytest.raises(InputError, match="needs --costs"):
+        replace(SETTINGS, budget=Budget("latency", 0.7))
 
 
 def test_widths_are_round_and_heads_whole(network, frames):

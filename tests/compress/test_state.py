@@ -10,7 +10,7 @@ from compress.state import load_state, save_state
 from perception.errors import InputError
 
 SETTINGS = {"epochs": 4, "lr": 0.1}
-HEADER = {"epoch": 2, "scaler": {}, "settings": SETTINGS}
+HEADER = {"epoch": 2, "batches_done": 1, "left_out": 3, "scaler": {}, "settings": SETTINGS}
 
 
 def make(width=3, seed=0):
@@ -50,7 +50,9 @@ def test_other_settings_are_named(written):
         load_state(written, *make(), {**SETTINGS, "lr": 0.2})
 
 
-@pytest.mark.parametrize("broken", ({"scaler": None}, {"epoch": "x"}, {"settings": []}, {"settings": None}))
+@pytest.mark.parametrize(
+    "broken", ({"scaler": None}, {"epoch": "x"}, {"batches_done": "x"}, {"settings": []}, {"settings": None})
+)
 def test_malformed_header_is_refused(tmp_path, broken):
     path = tmp_path / "run.state.safetensors"
     save_state(path, *stepped(), {**HEADER, **broken})

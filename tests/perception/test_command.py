@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -5,6 +6,7 @@ import pytest
 
 from perception.command import main
 from perception.errors import GateFailed, InputError
+from perception.stop import Terminated
 
 
 def program(action):
@@ -39,6 +41,9 @@ def test_done(capsys):
         (InputError("a.json: not valid JSON"), 2, "tool: a.json: not valid JSON\n"),
         (GateFailed("31.0 FPS, 32 asked"), 1, "tool: gate failed: 31.0 FPS, 32 asked\n"),
         (KeyboardInterrupt(), 130, "tool: interrupted\n"),
+        (Terminated(), 143, "tool: terminated\n"),
+        (OSError(28, "No space left on device", "log/events"), 2, "tool: log/events: No space left on device\n"),
+        (OSError(28, "No space left on device"), 2, "tool: a file: No space left on device\n"),
         (SystemExit(5), 5, ""),
         (SystemExit(), 0, ""),
     ],
@@ -94,6 +99,17 @@ def test_commands_of_several_parts_join(capsys):
     registers = [lambda sub, name=name: sub.add_parser(name).set_defaults(run=lambda _: print(name)) for name in "ab"]
     assert main("tool", "A tool.", registers, ["b"]) == 0
     assert capsys.readouterr().out == "b\n"
+
+
+def test_names_of_files_that_are_no_characters_can_be_printed(capsys):
+    odd = os.fsdecode(b"frame-\xff.jpg")
+
+    def action(_):
+        print(odd)
+        raise InputError(f"{odd}: broken")
+
+    assert program(action)("act") == 2
+    assert capsys.readouterr() == ("frame-\\udcff.jpg\n", "tool: frame-\\udcff.jpg: broken\n")
 
 
 def test_a_reader_that_leaves_early_is_no_fault():

@@ -55,7 +55,8 @@ def test_a_file_is_replaced(tmp_path):
 
 
 def test_permissions_are_those_of_any_new_file(tmp_path):
-    write_text(tmp_path / "ours", "")
+    with atomic(tmp_path / "ours") as temporary:
+        temporary.touch(0o600)
     (tmp_path / "plain").write_text("")
     assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
 

@@ -30,7 +30,7 @@ class Command:
     _status: int | None = None
 
     def end(self, sig: int) -> None:
-        """Send a signal, if the process still is there."""
+        """Send a signal."""
         os.kill(self.pid, sig)
 
     @property
@@ -64,10 +64,13 @@ class Zygote:
         self._count += 1
         log = self._folder / f"{self._count}.log"
         job = {"argv": [str(part) for part in argv], "log": str(log), "file_limit": file_limit}
+        return Command(int(self._ask(json.dumps(job))), log, lambda: self._ask("wait"))
+
+    def _ask(self, line: str) -> str:
         assert self._process.stdin and self._process.stdout
-        self._process.stdin.write(json.dumps(job) + "\n")
+        self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
-        return Command(int(self._process.stdout.readline()), log, self._process.stdout.readline)
+        return self._process.stdout.readline()
 
     def run(self, *argv: object, file_limit: int | None = None) -> Command:
         """Run a command to its end."""
@@ -79,7 +82,7 @@ class Zygote:
         """Run a command and kill it after so many seconds, unless it has ended by itself."""
         command = self.start(*argv)
         time.sleep(seconds)
-        command.end(signal.SIGKILL)  # it stays a zombie until its status was asked for
+        command.end(signal.SIGKILL)
         assert command.status is not None
         return command
 

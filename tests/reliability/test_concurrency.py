@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 
-from perception.files import atomic
+from perception.files import atomic, remove
 
 WRITER = """
 import sys
@@ -70,3 +70,6 @@ def test_what_a_killed_process_left_goes_with_the_next_write_and_what_is_in_use_
         temporary.write_bytes(b"next")
     assert [path.name for path in tmp_path.iterdir()] == ["out.bin"]
     assert target.read_bytes() == b"next"
+    left.mkdir()
+    remove(target)
+    assert not list(tmp_path.iterdir())

@@ -1,7 +1,8 @@
 """Runs panoedge commands in processes of their own that need not import everything again.
 
-Of each line on standard input, ``{"argv": [...], "log": PATH, "file_limit": BYTES or null}``, a child is forked. Its
-process id and, when it has ended, its exit status (negative: the signal that killed it) are written as one line each.
+Of a line on standard input, ``{"argv": [...], "log": PATH, "file_limit": BYTES or null}``, a child is forked and its
+process id written. After the next line, any, its exit status is (negative: the signal that killed it); until then the
+process id is nobody else's.
 """
 
 import importlib
@@ -24,7 +25,7 @@ def serve() -> None:
 
     for module in HEAVY:
         importlib.import_module(module)
-    for line in sys.stdin:
+    while line := sys.stdin.readline():
         job = json.loads(line)
         child = os.fork()
         if child == 0:
@@ -36,6 +37,7 @@ def serve() -> None:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (job["file_limit"],) * 2)
             sys.exit(main(job["argv"]))
         print(child, flush=True)
+        sys.stdin.readline()
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
 

@@ -35,9 +35,10 @@ def test_looks():
     assert len(paths(svg, "faint")) == 1
 
 
-@pytest.mark.parametrize("values", [[0.0], [7.0], [1e-9, 1e-9], [1e18, 0]])
+@pytest.mark.parametrize("values", [[0.0], [7.0], [-5.0, -7.0], [5e-324, 1e-9], [1e18, 0]])
 def test_any_values_can_be_drawn(values):
-    assert paths(draw(Line(1, "a", [3.0] * len(values), values)), "curve")
+    for place in (3.0, 1e18):
+        assert paths(draw(Line(1, "a", [place] * len(values), values)), "curve")
 
 
 def test_phases_are_named_where_there_is_room():
