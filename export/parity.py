@@ -47,7 +47,7 @@ class Limits:
 
 # FP32 differs by the order of additions alone, which decoders that refine their boxes again and again amplify. What is
 # right for the others only metrics can say; these limits catch overflow and a misplaced conversion.
-LIMITS = {"fp32": Limits(5e-4, 0.1, 0.0), "fp16": Limits(0.02, 4.0, 0.01), "int8": Limits(0.2, 32.0, 1.0)}
+LIMITS = {"fp32": Limits(1e-4, 0.1, 0.0), "fp16": Limits(0.02, 4.0, 0.01), "int8": Limits(0.2, 32.0, 1.0)}
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,8 @@ class Measure:
     @property
     def passed(self) -> bool:
         """Whether the limit is kept; a value that is not a number keeps none."""
-        return self.limit is None or self.value <= self.limit
+        # A millionth more, for what is exactly at the limit but for rounding, as one vehicle often is.
+        return self.limit is None or self.value <= self.limit * (1 + 1e-6)
 
 
 @dataclass(frozen=True)

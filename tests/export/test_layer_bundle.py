@@ -37,13 +37,13 @@ def test_computes_what_torch_does(layer, precision):
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 if precision == "fp32" else 4e-3)
 
 
-def test_a_folder_with_everything(source, network, tmp_path, files, monkeypatch):
+def test_a_folder_with_everything(source, tmp_path):
     conv = Kind("conv", (8, 12), (3, 3))
-    bundle = Bundle("yolop", "fp16", {conv: Axes((4, 8), (8, 16))}, {"whole.onnx": (Layer(conv, 8, 8),)})
+    bundle = Bundle("yolop", "fp32", {conv: Axes((4, 8), (8, 16))}, {"whole.onnx": (Layer(conv, 8, 8),)})
     write_bundle(tmp_path, bundle, {"whole.onnx": source})
     assert read_index(tmp_path) == bundle
     for name, layer in bundle.layers():
-        assert read_deployed(tmp_path / name).precision == "fp16"
+        assert read_deployed(tmp_path / name).precision == "fp32"
         assert onnx.load(tmp_path / name).graph.output[0].type.tensor_type.shape.dim[1].dim_value == layer.outputs
     assert read_deployed(tmp_path / "whole.onnx").network == "yolop"
     assert len(list(tmp_path.iterdir())) == 6
