@@ -37,7 +37,7 @@ format: install  ## bring all files into the common style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docker-check: install  ## check the images for the Jetson without Docker; as root, a few minutes, on x86
+docker-check: install  ## check the images for the Jetson without Docker; as root, ten minutes, on x86
 	$(BIN)/python docker/check
 
 clean:  ## remove .venv and what the tools left; runs/ stays

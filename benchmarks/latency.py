@@ -18,7 +18,6 @@ from perception.layer_times import read_times
 from runtime.cost import Patience, measure_files
 
 LIMIT = 10.0
-PATIENCE = Patience(passes=10, count=50)
 
 
 def main() -> int:
@@ -34,7 +33,7 @@ def main() -> int:
         for number, file in enumerate(arguments.files):
             exported[str(file)] = Path(folder) / f"{number}.onnx"
             export_onnx(file, exported[str(file)], times.precision, agree=lambda *_: None)  # type: ignore[arg-type]
-        found = measure_files(exported, "auto", threads if isinstance(threads, int) else 1, PATIENCE)
+        found = measure_files(exported, "auto", threads if isinstance(threads, int) else 1, Patience())
     first = found[str(arguments.files[0])]
     worst = 0.0
     print(f"{'measured':>10} {'ratio':>6} {'predicted':>10} {'off':>7}")

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -96,7 +96,9 @@ def _claim(path: Path) -> tuple[Path, int]:
 def _lock(key: Path) -> int | None:
     """An open file that is ours alone until it is closed or the process ends; None while it is another's."""
     while True:
-        key.parent.mkdir(exist_ok=True)
+        # Not pathlib's: it fails where a folder that was there is removed before it looks.
+        with suppress(FileExistsError):
+            os.mkdir(key.parent)  # noqa: PTH102
         try:
             lock = os.open(key, os.O_RDWR | os.O_CREAT, 0o600)
             break

@@ -30,12 +30,13 @@ class Patience:
 
     Attributes:
         passes: through all files.
-        count: turns of a file in a pass, at least.
+        count: a pass is through with a file after so many turns in a row that were no faster than one before; so what
+            takes long, and is rarely left in peace, gets more of them.
         seconds: of a file in a pass, at least.
     """
 
     passes: int = 5
-    count: int = 20
+    count: int = 50
     seconds: float = 0.02
 
 
@@ -109,8 +110,8 @@ def _fastest(lap: Callable[[], Lap], patience: Patience) -> float:
     """Milliseconds of the fastest of some turns."""
     for _ in range(_WARM_UP):
         lap()
-    least, began, count = inf, perf_counter(), 0
-    while count < patience.count or perf_counter() - began < patience.seconds:
-        least = min(least, lap().total)
-        count += 1
+    least, began, since = inf, perf_counter(), 0
+    while since < patience.count or perf_counter() - began < patience.seconds:
+        ms = lap().total
+        least, since = (ms, 0) if ms < least else (least, since + 1)
     return least

@@ -33,7 +33,9 @@ TEACHER = ROOT / "panoedge" / "assets" / "teacher.safetensors"
 def replay(folder: Path) -> Iterator[Finding]:
     """The steps of the image and its default command, in a root filesystem under ``folder``."""
     onnx = folder / "teacher.onnx"
-    subprocess.run([sys.executable, "-m", "export", "onnx", TEACHER, "--out", onnx], check=True, stdout=sys.stderr)
+    # Small, for an emulated processor takes its time.
+    export = [sys.executable, "-m", "export", "onnx", str(TEACHER), "--size", "96x160", "--out", str(onnx)]
+    subprocess.run(export, check=True, stdout=sys.stderr)
     instructions = read_dockerfile(IMAGE)
     with emulation():
         what = f"debootstrap --arch=arm64 {RELEASE}"

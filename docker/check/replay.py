@@ -16,6 +16,7 @@ _BEYOND = {
     "[jetson]": "pycuda is compiled against the base image's CUDA",
     "find_spec('tensorrt')": "TensorRT is the base image's",
     "HEALTHCHECK": "asks for a GPU and TensorRT",
+    "VOLUME": "volumes are Docker's",
 }
 # Enough to see that all parts work; speed under emulation says nothing.
 _SHORT = ("--seconds", "1", "--count", "3")
@@ -77,7 +78,7 @@ class Replay:
             self._inside().mkdir(parents=True, exist_ok=True)
         elif name == "USER":
             self._user = value
-        elif name not in ("ARG", "VOLUME"):
+        elif name != "ARG":
             raise ValueError(f"{name}: a Dockerfile's instruction that this check does not know")
         return Finding(str(instruction), "holds")
 

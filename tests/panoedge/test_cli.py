@@ -92,7 +92,7 @@ def bad(tmp_path, dataset, checkpoint_file) -> dict[str, Path]:
     """Inputs by name, most of them broken, in a folder of their own."""
     folder = tmp_path / "inputs"
     (folder / "empty").mkdir(parents=True)
-    half = _copy(dataset, folder / "half", lambda file: file.parts[-3] == "ll_seg_annotations")
+    half = _copy(dataset, folder / "half", lambda file: file.parts[-3] != "images")
     maskless = _copy(
         dataset, folder / "maskless", lambda file: file.parts[-3:] == ("ll_seg_annotations", "val", "a.png")
     )
@@ -133,10 +133,7 @@ def _copy(source: Path, target: Path, leave_out=lambda file: False) -> Path:
     [
         ("evaluate CHECKPOINT --data EMPTY", "empty: not a data set"),
         ("train --data EMPTY --out OUT/net.safetensors", "empty: not a data set"),
-        (
-            "evaluate CHECKPOINT --data HALF",
-            "half: half a data set of the yolop layout, missing: ll_seg_annotations/val",
-        ),
+        ("evaluate CHECKPOINT --data HALF", "half: half a data set of the yolop layout, missing: det_annotations/<split>"),
         ("evaluate CHECKPOINT --data MASKLESS", "ll_seg_annotations/val/a.png: missing"),
         ("evaluate CHECKPOINT --data IMAGELESS", "imageless: half a data set of the yolop layout, missing: images/val"),
         ("data check EMPTY", "empty: not a data set"),
@@ -152,7 +149,7 @@ def _copy(source: Path, target: Path, leave_out=lambda file: False) -> Path:
         ("info TEXT", "text.safetensors: not a panoedge checkpoint"),
         ("prune CHECKPOINT --data DATA --budget params=1.5 --out OUT/net.safetensors", "must lie between 0 and 1"),
         ("compress CHECKPOINT --data DATA --budget params=0 --out OUT/net.safetensors", "must lie between 0 and 1"),
-        ("prune CHECKPOINT --data DATA --budget half --out OUT/net.safetensors", "expected params=SHARE"),
+        ("prune CHECKPOINT --data DATA --budget half --out OUT/net.safetensors", "a share, such as params=0.673"),
         ("distill CHECKPOINT --teacher PICKLED --data DATA --out OUT/net.safetensors", "a pickle"),
         ("train --size 100x96 --data DATA --out OUT/net.safetensors", "100x96 (HxW): both sides"),
         ("train --size big --data DATA --out OUT/net.safetensors", "expected HEIGHTxWIDTH"),

@@ -1,5 +1,7 @@
 """The road of layer times: a checkpoint, layers, times, and a network pruned by them."""
 
+from functools import partial
+
 import pytest
 import torch
 
@@ -9,6 +11,7 @@ from perception import checkpoint
 from perception.layer_bundle import read_index
 from perception.layer_times import read_times
 from perception.networks.yolop import YOLOP
+from runtime.cost import Patience, measure_costs
 
 SIZE = (64, 96)
 
@@ -23,6 +26,8 @@ def source(tmp_path):
 
 def test_layers_are_measured_here_or_elsewhere(source, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(cost_command, "SHARES", (1.0,))  # each takes seconds to export
+    quick = partial(measure_costs, patience=Patience(passes=1, count=1, seconds=0))
+    monkeypatch.setattr("runtime.cost_command.measure_costs", quick)
     folder, costs = tmp_path / "layers", tmp_path / "costs.json"
     assert main(["cost", str(source), "--bundle", str(folder)]) == 0
     bundle = read_index(folder)
