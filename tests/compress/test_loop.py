@@ -68,7 +68,7 @@ def test_schedule_of_one_step():
 
 @pytest.mark.parametrize("wrong", ({"epochs": 0}, {"batch": 0}, {"lr": 0.0}, {"lr": float("nan")}))
 def test_schedule_that_makes_no_sense_is_refused(wrong):
-    with pytest.raises(InputError, match="^(epochs|batch|learning rate) "):
+    with pytest.raises(InputError, match=r"^(epochs|batch|learning rate) "):
         Schedule(**wrong)
 
 

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from compress.data import Frames, Source
-from compress.names import IMPORTANCES
 from compress.latency import layers_of, widths_to_measure
+from compress.names import IMPORTANCES
 from compress.plan import Budget
 from compress.prune import PruneSettings, prune, prune_checkpoint, reestimate
 from perception import checkpoint
@@ -123,7 +123,7 @@ def test_settings_that_make_no_sense_are_refused(wrong):
 
 
 def test_a_task_cannot_count_for_nothing():
-    with pytest.raises(InputError, match="^protect lane 0"):
+    with pytest.raises(InputError, match=r"^protect lane 0"):
         replace(SETTINGS, weights={"lane": 0.0})
 
 

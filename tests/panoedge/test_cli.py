@@ -133,7 +133,7 @@ def _copy(source: Path, target: Path, leave_out=lambda file: False) -> Path:
     [
         ("evaluate CHECKPOINT --data EMPTY", "empty: not a data set"),
         ("train --data EMPTY --out OUT/net.safetensors", "empty: not a data set"),
-        ("evaluate CHECKPOINT --data HALF", "half: half a data set of the yolop layout, missing: det_annotations/<split>"),
+        ("evaluate CHECKPOINT --data HALF", "half: half a data set of the yolop layout, missing: det_annotations/"),
         ("evaluate CHECKPOINT --data MASKLESS", "ll_seg_annotations/val/a.png: missing"),
         ("evaluate CHECKPOINT --data IMAGELESS", "imageless: half a data set of the yolop layout, missing: images/val"),
         ("data check EMPTY", "empty: not a data set"),
