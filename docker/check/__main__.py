@@ -34,7 +34,7 @@ def replay(folder: Path) -> Iterator[Finding]:
     """The steps of the image and its default command, in a root filesystem under ``folder``."""
     onnx = folder / "teacher.onnx"
     # Small, for an emulated processor takes its time.
-    export = [sys.executable, "-m", "export", "onnx", str(TEACHER), "--size", "96x160", "--out", str(onnx)]
+    export = [sys.executable, "-m", "export", "onnx", str(TEACHER), "--size", "64x96", "--out", str(onnx)]
     subprocess.run(export, check=True, stdout=sys.stderr)
     instructions = read_dockerfile(IMAGE)
     with emulation():

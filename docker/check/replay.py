@@ -19,7 +19,7 @@ _BEYOND = {
     "VOLUME": "volumes are Docker's",
 }
 # Enough to see that all parts work; speed under emulation says nothing.
-_SHORT = ("--seconds", "1", "--count", "3")
+_SHORT = ("--seconds", "1", "--count", "3", "--threads", "1")
 _BAD_INPUT = 2
 
 
