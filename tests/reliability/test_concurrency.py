@@ -11,7 +11,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from perception.files import write_json
-for number in range(200):
+for number in range(80):
     write_json(Path(sys.argv[1]), {"by": sys.argv[2], "data": [sys.argv[2]] * 5000})
 """
 
@@ -33,7 +33,7 @@ def test_one_report_by_three_processes(tmp_path):
 
 def test_one_checkpoint_by_two_trainings(panoedge, scenes, tmp_path, same_weights):
     out = tmp_path / "both" / "out.safetensors"
-    options = ["--size", "64x96", "--width", "0.25", "--batch", "2", "--epochs", "2", "--validate-every", "0"]
+    options = ["--size", "64x96", "--width", "0.25", "--batch", "2", "--epochs", "1", "--validate-every", "0"]
     train = ["train", "--data", str(scenes), *options, "--device", "cpu", "--precision", "fp32", "--out"]
     other = subprocess.Popen(
         [sys.executable, "-m", "panoedge", *train, str(out)],
