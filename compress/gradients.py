@@ -1,6 +1,7 @@
 """What the gradients of each task's loss say of every channel: its importance to the task, and where tasks disagree."""
 
 import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -54,7 +55,7 @@ def measure(
     The network runs in evaluation mode: batch norms use what they learnt.
 
     Raises:
-        InputError: without a batch, or without a group.
+        InputError: without a batch, without a group, or where a task's importance is not finite.
     """
     network.eval()
     weights = ranked_weights(network, groups)
@@ -84,6 +85,10 @@ def measure(
         by_pair = {path: torch.stack(of_batches).mean(0) for path, of_batches in clashes.items()}
     join = _largest if source == "worst" else _average
     mean = torch.cat(list(importance.values()), 1).mean(1).clamp(min=1e-30)
+    if spoiled := [task for task, value in zip(tasks, mean.tolist(), strict=True) if not math.isfinite(value)]:
+        raise InputError(
+            f"{network.name}: importance for {', '.join(spoiled)} is not finite; its weights or losses are not either"
+        )
     return Measured(tasks, importance, by_pair, {path: join(pairs) for path, pairs in by_pair.items()}, mean)
 
 

@@ -157,6 +157,13 @@ def test_given_up_is_a_share_of_each_tasks_importance(network, batches):
     assert importance("random")(network, groups, []).given_up(everything) == {}
 
 
+def test_a_weight_that_is_not_a_number_is_refused_with_its_task(network, batches):
+    with torch.no_grad():
+        network.model[0].conv.conv.weight[0, 0, 0, 0] = float("nan")
+    with pytest.raises(InputError, match=r"importance for .*lane.* is not finite"):
+        measure(network, list(ChannelGroups(network)), batches)
+
+
 def test_nothing_to_remove_is_an_input_error(network, batches):
     with pytest.raises(InputError, match="no layer whose channels may be removed"):
         measure(network, [], batches)
