@@ -123,7 +123,7 @@ def layer_widths(network: nn.Module) -> dict[str, list[int]]:
 
 
 def set_layer_widths(network: nn.Module, widths: dict[str, list[int]]) -> None:
-    """Give every layer the recorded channel counts; weights of layers that change are left uninitialised.
+    """Give every layer the recorded channel counts; all weights of layers that change become zero, to be loaded next.
 
     Raises:
         KeyError, ValueError: where the record and the network do not have the same layers.
@@ -159,9 +159,9 @@ def _resize(layer: nn.Module, inputs: int, outputs: int, groups: int) -> None:
 
 def _replace(layer: nn.Module, name: str, shape: tuple[int, ...]) -> None:
     if name in layer._parameters and layer._parameters[name] is not None:
-        setattr(layer, name, nn.Parameter(torch.empty(shape)))
+        setattr(layer, name, nn.Parameter(torch.zeros(shape)))
     elif name in layer._buffers and layer._buffers[name] is not None:
-        layer._buffers[name] = torch.empty(shape)
+        layer._buffers[name] = torch.zeros(shape)
 
 
 def _guess(start: bytes) -> str:
