@@ -2,16 +2,19 @@
 
     python benchmarks/frame.py student.onnx
 
-Both place the same pictures in the network's input with cv2.resize, run the network and suppress boxes; they take
-turns every few frames. Processor time counts, on one thread: on a machine that others use too, their turns would drown
-the difference. At most 3 % more is wanted: a ratio of 0.97 or above.
+Both place the same pictures in the network's input with cv2.resize, run the network and suppress boxes, in one thread.
+They take turns frame by frame, every second time the other way round, and each frame is compared with the one beside
+it: so a machine that is busy with other things makes single ratios scatter, but hardly moves their median. Two clocks
+are read: the thread's processor time, which leaves out the turns of others, and the time that passed. At most 3 % more
+is wanted: a ratio of 0.97 or above.
 """
 
-import sys
+import argparse
 from collections.abc import Callable, Iterator
 from itertools import cycle
+from math import sqrt
 from pathlib import Path
-from time import process_time
+from time import perf_counter, thread_time
 
 import cv2
 import numpy as np
@@ -21,29 +24,62 @@ from perception.tasks import Outputs, output_names
 from runtime.backends.onnxruntime import OnnxRuntime
 from runtime.pipeline import Perceiver
 from runtime.sources import drawn_source
-from runtime.timing import Effort, always, measure, ratio, stopwatch
 
-EFFORT = Effort(seconds=16, count=320, slices=40)
+WARM_UP = 20
+CLOCKS = {"processor time": thread_time, "time passed": perf_counter}
+Step = Callable[[], object]
 
 
-def main(path: Path) -> None:
-    """Print the ratio of the frame rates."""
+def main() -> None:
+    """Print the ratios of the frame rates."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path, metavar="MODEL.onnx")
+    parser.add_argument("--pairs", type=int, default=400, help="frames of each, one beside the other")
+    arguments = parser.parse_args()
+    cv2.setNumThreads(1)
     pictures = [frame.image for frame in drawn_source().frames()]
-    with OnnxRuntime(path, "cpu", threads=1) as backend:
+    with OnnxRuntime(arguments.model, "cpu", threads=1) as backend:
         perceiver = Perceiver(backend)
         images = cycle(pictures)
-        steps = (_bare_loop(perceiver, cycle(pictures)), lambda: perceiver(next(images)))
-        meters = [always(stopwatch(step, process_time)) for step in steps]
-        (plain, whole), _ = measure(meters, EFFORT, process_time)
-    found = ratio(whole, plain)
-    bare, ours = (float(np.median([lap.total for lap in course.laps])) for course in (plain, whole))
-    print(
-        f"{path.name}: {found['median']:.3f} of the bare loop's rate (slices {found['min']:.3f} to {found['max']:.3f})"
-    )
-    print(f"  median frame {ours:.2f} ms, of the bare loop {bare:.2f} ms of processor time")
+        bare, ours = side_by_side(bare_loop(perceiver, cycle(pictures)), lambda: perceiver(next(images)), arguments)
+    print(f"{arguments.model.name}: rate of a frame as a share of the bare loop's, {arguments.pairs} pairs")
+    for place, name in enumerate(CLOCKS):
+        ratios = bare[:, place] / ours[:, place]
+        low, high = bounds_of_median(ratios)
+        quarter, middle, rest = np.percentile(ratios, (25, 50, 75))
+        print(
+            f"  {name:14}  median {middle:.3f} (95 % sure between {low:.3f} and {high:.3f}), "
+            f"half of the pairs {quarter:.3f} to {rest:.3f}; "
+            f"a frame {np.median(ours[:, place]):.2f} ms, bare {np.median(bare[:, place]):.2f} ms"
+        )
 
 
-def _bare_loop(perceiver: Perceiver, pictures: Iterator[np.ndarray]) -> Callable[[], None]:
+def side_by_side(bare: Step, ours: Step, arguments: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
+    """Milliseconds ``[pairs, clocks]`` of both."""
+    for _ in range(WARM_UP):
+        bare(), ours()
+    times = np.empty((2, arguments.pairs, len(CLOCKS)))
+    for pair in range(arguments.pairs):
+        for which in (0, 1) if pair % 2 else (1, 0):
+            times[which, pair] = timed((bare, ours)[which])
+    return times[0], times[1]
+
+
+def timed(step: Step) -> list[float]:
+    """Milliseconds of one turn, by clock."""
+    starts = [clock() for clock in CLOCKS.values()]
+    step()
+    return [1000 * (clock() - start) for clock, start in zip(CLOCKS.values(), starts, strict=True)]
+
+
+def bounds_of_median(values: np.ndarray) -> tuple[float, float]:
+    """Between which the median of all such values lies, 95 % sure: order statistics, by the binomial distribution."""
+    ranked, half = np.sort(values), 0.98 * sqrt(len(values))
+    middle = len(values) / 2
+    return ranked[max(0, int(middle - half))], ranked[min(len(values) - 1, int(middle + half))]
+
+
+def bare_loop(perceiver: Perceiver, pictures: Iterator[np.ndarray]) -> Step:
     """The same steps written down one after the other."""
     # The very same session: two of them differ by some per cent through where their memory lies.
     session = perceiver.backend._session
@@ -61,4 +97,4 @@ def _bare_loop(perceiver: Perceiver, pictures: Iterator[np.ndarray]) -> Callable
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main()

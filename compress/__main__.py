@@ -2,7 +2,7 @@
 
 import sys
 
-from compress.commands import register_compress, register_distill, register_prune, register_train
+from compress.commands import register_coarsen, register_compress, register_distill, register_prune, register_train
 from perception.command import main
 
 if __name__ == "__main__":
@@ -10,6 +10,6 @@ if __name__ == "__main__":
         main(
             "python -m compress",
             "Train, prune and distill driving-perception networks.",
-            [register_train, register_prune, register_distill, register_compress],
+            [register_train, register_prune, register_coarsen, register_distill, register_compress],
         )
     )

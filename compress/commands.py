@@ -1,13 +1,15 @@
 """Command-line arguments of this room's stages, shared by ``panoedge`` and ``python -m compress``."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from compress.names import CONFLICT_SOURCES, IMPORTANCES, PENALTIES
 from perception.data import ON_BAD
 from perception.errors import InputError
 from perception.geometry import parse_size
+
+_ON_BAD_HELP = "what to do about frames that cannot be used"
 
 
 def register_train(subparsers: argparse._SubParsersAction) -> None:
@@ -28,14 +30,14 @@ def register_train(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--start", type=Path, help="checkpoint to start from; the five options above are then its own")
     add_training_arguments(parser, epochs=50, lr=2e-3)
     parser.add_argument("--out", type=Path, required=True, help="checkpoint to write")
-    parser.set_defaults(run=_train)
+    parser.set_defaults(run=_jointly(_train))
 
 
 def add_training_arguments(parser: argparse.ArgumentParser, epochs: int, lr: float) -> None:
     """Data, schedule and machine, as every command that trains takes them."""
     parser.add_argument("--data", nargs="+", required=True, metavar="DIR[:N]", help="data sets; N: times an epoch")
     parser.add_argument("--epochs", type=int, default=epochs, help="passes over the data")
-    parser.add_argument("--batch", type=int, default=16, help="images a step")
+    parser.add_argument("--batch", type=int, default=16, help="images a step, of all processes together")
     parser.add_argument("--lr", type=float, default=lr, help="peak learning rate")
     parser.add_argument("--seed", type=int, default=0, help="of order, augmentation and initial weights")
     parser.add_argument(
@@ -87,10 +89,11 @@ def register_prune(subparsers: argparse._SubParsersAction) -> None:
     )
     add_pruning_arguments(parser)
     parser.add_argument("--rounds", type=int, default=4, help="removals, importance measured anew before each")
+    parser.add_argument("--on-bad-data", choices=ON_BAD, default=ON_BAD[0], help=_ON_BAD_HELP)
     parser.add_argument("--seed", type=int, default=0, help="of the choice of images")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute")
     parser.add_argument("--out", type=Path, required=True, help="checkpoint to write")
-    parser.set_defaults(run=_prune)
+    parser.set_defaults(run=_jointly(_prune))
 
 
 def add_pruning_arguments(parser: argparse.ArgumentParser) -> None:
@@ -165,6 +168,21 @@ def parse_protection(texts: Sequence[str]) -> tuple[float, dict[str, float]]:
     return share, factors
 
 
+def register_coarsen(subparsers: argparse._SubParsersAction) -> None:
+    """``coarsen``: mask heads that compute at fewer positions."""
+    parser = subparsers.add_parser(
+        "coarsen",
+        help="compute masks at fewer positions",
+        description="Let the last layers of the mask heads compute at every second or fourth pixel and write blocks\n"
+        "of pixels. Masks keep their size; the network has to learn what to write there, so distill it next.",
+        epilog="example:\n  %(prog)s teacher.safetensors --mask-stride 4 --out coarse.safetensors",
+    )
+    parser.add_argument("model", type=Path, metavar="FILE", help="checkpoint")
+    parser.add_argument("--mask-stride", type=int, required=True, help="pixels from one position to the next: 2 or 4")
+    parser.add_argument("--out", type=Path, required=True, help="checkpoint to write")
+    parser.set_defaults(run=_coarsen)
+
+
 def register_distill(subparsers: argparse._SubParsersAction) -> None:
     """``distill``: teach a student to see like its teacher."""
     parser = subparsers.add_parser(
@@ -179,12 +197,14 @@ def register_distill(subparsers: argparse._SubParsersAction) -> None:
     add_training_arguments(parser, epochs=10, lr=5e-4)
     _add_distillation_arguments(parser)
     parser.add_argument("--out", type=Path, required=True, help="checkpoint to write")
-    parser.set_defaults(run=_distill)
+    parser.set_defaults(run=_jointly(_distill))
 
 
 def _add_distillation_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--features", type=float, default=0.5, help="weight of the feature distance")
-    parser.add_argument("--unlabelled", action="store_true", help="ignore labels; learn from what the teacher sees")
+    parser.add_argument(
+        "--unlabelled", action="store_true", help="read pictures alone, of any folder; learn from what the teacher sees"
+    )
 
 
 def register_compress(subparsers: argparse._SubParsersAction) -> None:
@@ -202,7 +222,19 @@ def register_compress(subparsers: argparse._SubParsersAction) -> None:
     _add_distillation_arguments(parser)
     parser.add_argument("--rounds", type=int, default=2, help="of pruning and distillation; epochs are of each")
     parser.add_argument("--out", type=Path, required=True, help="checkpoint to write")
-    parser.set_defaults(run=_compress)
+    parser.set_defaults(run=_jointly(_compress))
+
+
+def _jointly(run: Callable[[argparse.Namespace], None]) -> Callable[[argparse.Namespace], None]:
+    """``run`` by all processes that torchrun started, as one."""
+
+    def run_jointly(arguments: argparse.Namespace) -> None:
+        from compress.processes import joined
+
+        with joined():
+            run(arguments)
+
+    return run_jointly
 
 
 def _train(arguments: argparse.Namespace) -> None:
@@ -215,12 +247,19 @@ def _train(arguments: argparse.Namespace) -> None:
     train(arguments.network, given, settings, arguments.out, arguments.start, arguments.resume)
 
 
+def _coarsen(arguments: argparse.Namespace) -> None:
+    from compress.coarsen import coarsen_checkpoint
+
+    coarsen_checkpoint(arguments.model, arguments.mask_stride, arguments.out)
+
+
 def _prune(arguments: argparse.Namespace) -> None:
     from compress.data import Source
     from compress.prune import prune_checkpoint
 
     sources = [Source.parse(text) for text in arguments.data]
-    record = prune_checkpoint(arguments.model, sources, pruning_settings(arguments, arguments.rounds), arguments.out)
+    settings = pruning_settings(arguments, arguments.rounds)
+    record = prune_checkpoint(arguments.model, sources, settings, arguments.out, arguments.on_bad_data)
     for kind, share in record["kept"].items():
         before, after = (
             f"{record[when][kind]:.2f} ms" if kind == "latency" else f"{record[when][kind]:,.0f}"

@@ -3,6 +3,7 @@
 import itertools
 import signal
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from compress.augment import Augmentation, Frame, augment
+from compress.processes import Share, collected, share
 from perception.command import say
-from perception.data import OnBad, open_dataset
+from perception.data import OnBad, open_dataset, open_pictures
 from perception.errors import InputError, require
 from perception.geometry import fit
 from perception.networks.base import Targets
@@ -55,6 +57,7 @@ class Frames(Dataset):
         cache: read every frame once and keep it as bytes at input size (5 bytes a pixel).
         partial: whether a data set may lack labels for some of the network's tasks.
         on_bad: ``skip`` puts the next frame of the same data set in the place of one that cannot be read.
+        unlabelled: read pictures alone, of any folder that has some; the frames are labelled for no task.
 
     Raises:
         InputError: a data set cannot be used.
@@ -69,16 +72,21 @@ class Frames(Dataset):
         cache: bool = False,
         partial: bool = False,
         on_bad: OnBad = "stop",
+        unlabelled: bool = False,
     ):
-        self._sets = [open_dataset(source.root, split, () if partial else spec.tasks, on_bad) for source in sources]
-        for data in self._sets:
-            _tell_unlabelled(data.root, spec.tasks, data.tasks)
-        self._index = [
-            (number, item)
-            for number, (source, data) in enumerate(zip(sources, self._sets, strict=True))
-            for _ in range(source.repeats)
-            for item in range(len(data))
-        ]
+        if unlabelled:
+            self._sets = [open_pictures(source.root, split, on_bad) for source in sources]
+        else:
+            self._sets = [open_dataset(source.root, split, () if partial else spec.tasks, on_bad) for source in sources]
+            for data in self._sets:
+                _tell_unlabelled(data.root, spec.tasks, data.tasks)
+        # Rows of data set and frame, as bytes alone: objects would be copied into every process that looks at them.
+        self._index = np.concatenate(
+            [
+                np.tile(np.stack((np.full(len(data), number), np.arange(len(data))), 1), (source.repeats, 1))
+                for number, (source, data) in enumerate(zip(sources, self._sets, strict=True))
+            ]
+        )
         self._spec = spec
         self._augmentation = augmentation
         self._on_bad = on_bad
@@ -86,7 +94,7 @@ class Frames(Dataset):
         self._unreadable = [torch.zeros(len(data), dtype=torch.bool).share_memory_() for data in self._sets]
         self._cache: dict[tuple[int, int], Frame] = {}
         if cache:
-            keys = list(dict.fromkeys(self._index))
+            keys = [(number, item) for number, data in enumerate(self._sets) for item in range(len(data))]
             self._cache = {key: self._read(key) for key in track(keys, len(keys), "reading frames")}
 
     def __len__(self) -> int:
@@ -94,7 +102,7 @@ class Frames(Dataset):
 
     def __getitem__(self, address: tuple[int, int]) -> Frame:
         seed, index = address
-        key = self._index[index]
+        key = self._key(index)
         frame = self._cache.get(key) or self._read(key)
         if self._augmentation is None:
             return frame
@@ -110,7 +118,7 @@ class Frames(Dataset):
 
     def name(self, index: int) -> str:
         """Data set and frame, for messages."""
-        number, item = self._index[index]
+        number, item = self._key(index)
         return f"{self._sets[number].root.name}/{self._sets[number].names[item]}"
 
     @property
@@ -118,11 +126,27 @@ class Frames(Dataset):
         """Frames that could not be used so far; see ``on_bad``."""
         return sum(len(data.left_out) for data in self._sets) + sum(int(bad.sum()) for bad in self._unreadable)
 
+    def exchange(self) -> None:
+        """Tell all processes which frames could not be used; they call it together."""
+        for found in collected([self._unreadable]):
+            for known, new in zip(self._unreadable, found, strict=True):
+                known |= new
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Those that any of the data sets is labelled for."""
+        return tuple(task for task in TASKS if any(task in data.tasks for data in self._sets))
+
     @property
     def groups(self) -> list[np.ndarray]:
         """Indices of the frames, those that are labelled for the same tasks together."""
-        tasks = [self._sets[number].tasks for number, _ in self._index]
-        return [np.flatnonzero([each == kind for each in tasks]) for kind in dict.fromkeys(tasks)]
+        tasks = [data.tasks for data in self._sets]
+        kinds = np.array([tasks.index(each) for each in tasks])[self._index[:, 0]]
+        return [np.flatnonzero(kinds == tasks.index(kind)) for kind in dict.fromkeys(tasks)]
+
+    def _key(self, index: int) -> tuple[int, int]:
+        number, item = self._index[index].tolist()
+        return number, item
 
     def _read(self, key: tuple[int, int]) -> Frame:
         number, first = key
@@ -155,15 +179,22 @@ class Shuffled(Sampler):
 
     A batch holds frames of one group. The last, incomplete batch of a group is left out unless it is its only one.
 
+    Args:
+        groups: indices of frames.
+        batch: frames a batch, of all processes together.
+        seed: of the order and the augmentation.
+        part: of each batch, that this process reads.
+
     Attributes:
         epoch: the one that comes next.
         start: number of its first batches that are passed over.
     """
 
-    def __init__(self, groups: Sequence[np.ndarray], batch: int, seed: int):
+    def __init__(self, groups: Sequence[np.ndarray], batch: int, seed: int, part: Share = Share()):  # noqa: B008
         self._groups = groups
         self._batch = batch
         self._seed = seed
+        self._part = part
         self.epoch = 0
         self.start = 0
 
@@ -172,10 +203,10 @@ class Shuffled(Sampler):
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         seed, batches = self._draw()
-        return iter([[(seed, int(index)) for index in batch] for batch in batches[self.start :]])
+        return ([(seed, int(index)) for index in self._part.of(batch)] for batch in batches[self.start :])
 
     def indices(self, number: int) -> list[int]:
-        """What batch ``number`` of the epoch holds."""
+        """What batch ``number`` of the epoch holds, for all processes."""
         return self._draw()[1][number].tolist()
 
     def _draw(self) -> tuple[int, list[np.ndarray]]:
@@ -218,25 +249,52 @@ class Loader(DataLoader):
         return [self.frames.name(index) for index in self.order.indices(number)]
 
 
-def loader(frames: Frames, batch: int, seed: int, workers: int = 0) -> Loader:
-    """Shuffled batches; set ``loader.order.epoch`` before each epoch.
+@contextmanager
+def readers_watched() -> Iterator[None]:
+    """Within the block it is one clear line when a process that reads is killed; torch tells it at any moment.
 
     Raises:
-        InputError: a batch would hold one frame only, from which batch norms cannot learn.
+        InputError: one was.
     """
-    groups = frames.groups
-    smallest = min(batch, *map(len, groups))
-    require(
-        smallest > 1, "batch", smallest, "batch norms need 2 images or more; raise --batch, or repeat a DIR as DIR:2"
-    )
-    return Loader(frames, Shuffled(groups, batch, seed), workers)
+    try:
+        yield
+    except RuntimeError as error:
+        if not str(error).startswith("DataLoader worker"):
+            raise
+        raise InputError(
+            "a process that reads frames was killed, perhaps for want of memory; "
+            "lower --workers and repeat with --resume"
+        ) from None
 
 
-def endless(batches: Loader) -> Iterator[Batch]:
-    """Batches of epoch after epoch."""
-    for epoch in itertools.count():
-        batches.order.epoch = epoch
-        yield from batches
+def loader(frames: Frames, batch: int, seed: int, workers: int = 0) -> Loader:
+    """Shuffled batches, of which each process reads an equal part; set ``loader.order.epoch`` before each epoch.
+
+    Raises:
+        InputError: a process would see one frame of a batch, from which batch norms cannot learn, or not as many as
+            the others.
+    """
+    return Loader(frames, _order(frames.groups, batch, seed, share()), workers)
+
+
+class Stream:
+    """Batches without end, dealt out to the processes in turn.
+
+    Frames that are labelled for the same tasks make a group; groups take turns, so that few batches show every task.
+
+    Raises:
+        InputError: a batch would hold one frame.
+    """
+
+    def __init__(self, frames: Frames, batch: int, seed: int):
+        self._frames = frames
+        orders = [_order([group], batch, seed, Share()) for group in frames.groups]
+        self._addresses = itertools.chain.from_iterable(zip(*map(_endless, orders), strict=True))
+
+    def take(self, count: int) -> Iterator[Batch]:
+        """This process's part of the next ``count``, read as they are asked for."""
+        for addresses in share().dealt(itertools.islice(self._addresses, count)):
+            yield collate([self._frames[address] for address in addresses])
 
 
 def collate(frames: Sequence[Frame]) -> Batch:
@@ -254,6 +312,20 @@ def collate(frames: Sequence[Frame]) -> Batch:
 def labelled(losses: dict[str, Tensor], targets: Targets) -> dict[str, Tensor]:
     """Those of a network's ``losses`` whose tasks the batch is labelled for."""
     return {name: value for name, value in losses.items() if name not in TASKS or name in targets.tasks}
+
+
+def _order(groups: Sequence[np.ndarray], batch: int, seed: int, part: Share) -> Shuffled:
+    require(batch % part.count == 0, "batch", batch, f"must be a multiple of {part.count}, the processes that share it")
+    smallest = min(batch, *map(len, groups)) // part.count
+    require(
+        smallest > 1, "batch", smallest, "batch norms need 2 images or more; raise --batch, or repeat a DIR as DIR:2"
+    )
+    return Shuffled(groups, batch, seed, part)
+
+
+def _endless(order: Shuffled) -> Iterator[list[tuple[int, int]]]:
+    for order.epoch in itertools.count():
+        yield from order
 
 
 def _collate(frames: list[Frame] | InputError) -> Batch | InputError:

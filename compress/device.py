@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
+from compress.processes import own_gpu, share
 from perception.errors import InputError
 
 
@@ -22,10 +23,11 @@ class Compute:
 def choose(device: str = "auto", precision: str = "auto") -> Compute:
     """Pick a device (``auto``, ``cpu``, ``cuda``) and precision (``auto``, ``fp32``, ``bf16``, ``fp16``).
 
-    ``auto`` takes a GPU where there is one, and bfloat16 where the hardware multiplies it natively.
+    ``auto`` takes a GPU where there is one, and bfloat16 where the hardware multiplies it natively. Several
+    processes on a host take a GPU each.
 
     Raises:
-        InputError: where the device is absent, or FP16 is asked of a CPU.
+        InputError: where the device is absent, there are too few of it, or FP16 is asked of a CPU.
     """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -38,7 +40,11 @@ def choose(device: str = "auto", precision: str = "auto") -> Compute:
     # Denormals late in training slow a CPU down tenfold and mean nothing.
     torch.set_flush_denormal(True)
     dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-    return Compute(torch.device(device), dtypes[precision])
+    place = torch.device(device)
+    if device == "cuda" and share().count > 1:
+        place = torch.device(device, own_gpu())
+        torch.cuda.set_device(place)
+    return Compute(place, dtypes[precision])
 
 
 def _multiplies_bfloat16(device: str) -> bool:

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from compress.device import choose
-from compress.train import TrainSettings, run, state_file
+from compress.train import TrainSettings, finish, run
 from perception import checkpoint
 from perception.boxes import nms
 from perception.errors import InputError
-from perception.files import check_writable, remove, sha256
+from perception.files import check_writable, sha256
 from perception.networks.base import Decoded, Network, Targets
 from perception.tasks import DETECTION, DRIVABLE, LANE, MASK_TASKS
 
@@ -27,7 +27,8 @@ class DistillSettings:
 
     Attributes:
         features: weight of the feature distance.
-        unlabelled: ignore labels; the teacher's answers stand in for them, as they do for tasks without labels.
+        unlabelled: pictures are all that is read; the teacher's answers stand in for labels, as they do for tasks
+            without.
         confidence: a teacher's box counts as an object from this score on.
         overlap: IoU above which of two such boxes the weaker is dropped.
     """
@@ -123,7 +124,7 @@ def distill(
             targets = _joined(targets, own, teacher_targets(guide, answer, pictures.shape, settings))
         return {**student.losses(raw, targets), "features": apart}
 
-    trained, record = run(student, loss, training, compute, out, resume, extra=distance)
+    trained, record = run(student, loss, training, compute, out, resume, distance, settings.unlabelled)
     stage = {
         "stage": "distill",
         **asdict(settings),
@@ -131,8 +132,7 @@ def distill(
         **record,
         "teacher": sha256(teacher),
     }
-    checkpoint.save(out, trained, [*pupil.history, stage])
-    remove(state_file(out))
+    finish(out, trained, [*pupil.history, stage])
     return trained
 
 

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from compress.data import Batch
+from compress.data import Batch, labelled
 from compress.groups import ChannelGroup, channel_sums
+from compress.processes import collected
 from perception.errors import InputError
 from perception.networks.base import Network, Targets
 
@@ -42,7 +43,9 @@ class Measured:
 def measure(
     network: Network, groups: Iterable[ChannelGroup], batches: Iterable[Batch], source: str = "weights"
 ) -> Measured:
-    """Per-task Taylor importance and gradient conflict of every channel, averaged over ``batches``.
+    """Per-task Taylor importance and gradient conflict of every channel, averaged over all processes' ``batches``.
+
+    A task counts in the batches that are labelled for it, a pair of tasks in those that are for both.
 
     Importance is mean_b |sum(w_c * g_t,c)|. Conflict of two tasks is max(0, -cos) of, by ``source``:
 
@@ -55,34 +58,27 @@ def measure(
     The network runs in evaluation mode: batch norms use what they learnt.
 
     Raises:
-        InputError: without a batch, without a group, or where a task's importance is not finite.
+        InputError: without a group, without a batch for one of the tasks, or where a task's importance is not finite.
     """
     network.eval()
     weights = ranked_weights(network, groups)
     if not weights:
         raise InputError(f"{network.name}: its region holds no layer whose channels may be removed")
-    signed: dict[str, list[Tensor]] = {group.path: [] for group in groups}
-    clashes: dict[str, list[Tensor]] = {group.path: [] for group in groups}
-    tasks: tuple[str, ...] = ()
+    found: list[_OfBatch] = []
     with written(network, groups if source == "activations" else ()) as activations:
         for images, targets in batches:
             by_task = task_gradients(network, weights, images, targets, activations)
-            tasks = tuple(by_task)
-            for group in groups:
-                gradients = list(by_task.values())
-                taylor = [channel_sums(group, _products(group, weights, gradient)) for gradient in gradients]
-                signed[group.path].append(torch.stack(taylor))
-                if source != "signed":
-                    dot = _dot_of_activations if source == "activations" else _dot_of_weights
-                    clashes[group.path].append(_oppositions(gradients, partial(dot, group)))
-    if not tasks:
-        raise InputError("importance: no calibration frames")
-    importance = {path: torch.stack(sums).abs().mean(0) for path, sums in signed.items()}
-    if source == "signed":
-        over_batches = {path: torch.stack(sums) for path, sums in signed.items()}
-        by_pair = {path: _oppositions(sums.unbind(1), _dot_of_sums) for path, sums in over_batches.items()}
-    else:
-        by_pair = {path: torch.stack(of_batches).mean(0) for path, of_batches in clashes.items()}
+            found.append(_of_batch(by_task, groups, weights, source))
+    found = collected(found)
+    tasks = network.spec.tasks
+    if unseen := [task for task in tasks if not _of(found, task)]:
+        raise InputError(f"importance: no calibration frames with labels for {', '.join(unseen)}; raise --calibration")
+    importance, by_pair = {}, {}
+    for group in groups:
+        signed = [torch.stack([batch.signed[task][group.path] for batch in _of(found, task)]) for task in tasks]
+        importance[group.path] = torch.stack([sums.abs().mean(0) for sums in signed])
+        pairs = [_clash(found, pair, group.path, source) for pair in itertools.combinations(tasks, 2)]
+        by_pair[group.path] = torch.stack(pairs) if pairs else importance[group.path][:0]
     join = _largest if source == "worst" else _average
     mean = torch.cat(list(importance.values()), 1).mean(1).clamp(min=1e-30)
     if spoiled := [task for task, value in zip(tasks, mean.tolist(), strict=True) if not math.isfinite(value)]:
@@ -90,6 +86,47 @@ def measure(
             f"{network.name}: importance for {', '.join(spoiled)} is not finite; its weights or losses are not either"
         )
     return Measured(tasks, importance, by_pair, {path: join(pairs) for path, pairs in by_pair.items()}, mean)
+
+
+class _OfBatch(NamedTuple):
+    """By task the sums of w_c * g_t,c, and by pair of tasks their conflict, each by group path, ``[channels]``."""
+
+    signed: dict[str, dict[str, Tensor]]
+    clashes: dict[frozenset[str], dict[str, Tensor]]
+
+
+def _of_batch(
+    by_task: Mapping[str, Gradients], groups: Iterable[ChannelGroup], weights: Mapping[str, Tensor], source: str
+) -> _OfBatch:
+    signed = {
+        task: {group.path: channel_sums(group, _products(group, weights, gradients)) for group in groups}
+        for task, gradients in by_task.items()
+    }
+    pairs = itertools.combinations(by_task, 2)
+    clashes: dict[frozenset[str], dict[str, Tensor]] = {frozenset(pair): {} for pair in pairs}
+    if source != "signed":
+        dot = _dot_of_activations if source == "activations" else _dot_of_weights
+        for group in groups:
+            oppositions = _oppositions(by_task.values(), partial(dot, group))
+            for clash, opposition in zip(clashes.values(), oppositions, strict=True):
+                clash[group.path] = opposition
+    return _OfBatch(signed, clashes)
+
+
+def _of(found: Iterable[_OfBatch], *tasks: str) -> list[_OfBatch]:
+    """The batches that are labelled for all of ``tasks``."""
+    return [batch for batch in found if batch.signed.keys() >= set(tasks)]
+
+
+def _clash(found: Iterable[_OfBatch], pair: tuple[str, str], path: str, source: str) -> Tensor:
+    """Conflict of two tasks in a group, ``[channels]``; none where no batch is labelled for both."""
+    both = _of(found, *pair)
+    if not both:
+        return torch.zeros_like(_of(found, pair[0])[0].signed[pair[0]][path])
+    if source == "signed":
+        sums = [torch.stack([batch.signed[task][path] for batch in both]) for task in pair]
+        return _oppositions(sums, _dot_of_sums)[0]
+    return torch.stack([batch.clashes[frozenset(pair)][path] for batch in both]).mean(0)
 
 
 def ranked_weights(network: Network, groups: Iterable[ChannelGroup]) -> dict[str, Tensor]:
@@ -109,7 +146,7 @@ def task_gradients(
     targets: Targets,
     activations: Mapping[str, Tensor] | None = None,
 ) -> dict[str, Gradients]:
-    """Gradients of each task's loss by task: one forward pass, one backward pass a task.
+    """Gradients of each task's loss by task: one forward pass, one backward pass a task that is labelled.
 
     Args:
         network: on any device.
@@ -119,7 +156,7 @@ def task_gradients(
         activations: filled during the forward pass, see :func:`written`; gradients on them are asked for too.
     """
     device = next(network.parameters()).device
-    losses = network.losses(network(network.normalise(images.to(device))), targets.to(device))
+    losses = labelled(network.losses(network(network.normalise(images.to(device))), targets.to(device)), targets)
     wanted = {**weights, **(activations or {})}
     by_task: dict[str, Gradients] = {}
     for number, (task, loss) in enumerate(losses.items(), 1):

@@ -13,10 +13,11 @@ import torch
 import torch_pruning as tp
 from torch import Tensor
 
-from compress.data import Batch
+from compress.data import Batch, labelled
 from compress.gradients import measure
 from compress.groups import ChannelGroups
 from compress.names import IMPORTANCES
+from compress.processes import collected
 from perception.errors import InputError
 from perception.networks.base import Network
 
@@ -158,16 +159,24 @@ class TorchPruning:
 
 
 def _accumulate_gradients(network: Network, batches: Iterable[Batch]) -> None:
+    """Over the batches of all processes."""
     network.eval()
     network.zero_grad()
     device = next(network.parameters()).device
     seen = 0
     for images, targets in batches:
         seen += 1
-        losses = network.losses(network(network.normalise(images.to(device))), targets.to(device))
+        losses = labelled(network.losses(network(network.normalise(images.to(device))), targets.to(device)), targets)
         torch.stack(list(losses.values())).sum().backward()
-    if not seen:
+    weights = dict(network.named_parameters())
+    own = {name: weight.grad.cpu() for name, weight in weights.items() if weight.grad is not None}
+    parts = [found for batches_seen, found in collected([(seen, own)]) if batches_seen]
+    if not parts:
         raise InputError("importance: no calibration frames")
+    # Not every process need have seen labels for every head.
+    for name in {name: None for found in parts for name in found}:
+        first, *rest = (found[name] for found in parts if name in found)
+        weights[name].grad = sum(rest, first).to(device)
 
 
 def importance(name: str, seed: int = 0, **safe) -> Importance:

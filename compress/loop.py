@@ -11,12 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from compress.data import Loader
+from compress.data import Loader, readers_watched
 from compress.device import Compute
 from compress.faults import Statistics, not_finite
+from compress.processes import any_of, averaging, share, summed
 from compress.state import load_state, save_state
 from perception import stop
-from perception.errors import require
+from perception.errors import InputError, require
 from perception.faults import Faults
 from perception.networks.base import Network, Targets
 from perception.progress import Progress
@@ -87,6 +88,8 @@ class Loop:
     A resumed run ends with the same weights as one that was never interrupted: order, augmentation and whatever is
     drawn at random within a step depend on the seed and the step alone, and all else is in the state file.
 
+    Several processes share each batch, take the same steps and end them together; the first one writes the state.
+
     Args:
         network: what is kept; trained in place.
         loss: see :data:`Loss`; it runs ``network`` itself.
@@ -112,7 +115,7 @@ class Loop:
         self.network = network
         self._trained = nn.ModuleDict({"network": network, "extra": extra or nn.Identity()})
         self._trained.to(compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._loss = loss
+        self._loss = averaging(self._trained, loss)
         self._batches = batches
         self.schedule = schedule
         self._compute = compute
@@ -130,7 +133,10 @@ class Loop:
 
     def resume(self) -> bool:
         """Continue from the state file if there is one; raises InputError where it belongs to another run."""
-        if self._state is None or not self._state.exists():
+        there = self._state is not None and self._state.exists()
+        if any_of(there) and any_of(not there):
+            raise InputError(f"{self._state}: not there for all processes; hosts must share its folder to resume")
+        if self._state is None or not there:
             return False
         header = load_state(self._state, self._trained, self.average.module, self._optimizer, self._settings())
         self._scaler.load_state_dict(header["scaler"])
@@ -143,17 +149,20 @@ class Loop:
         """Train the remaining epochs and return the averaged network; ``after_epoch`` gets the number done.
 
         Raises:
-            InputError: the losses of many steps in a row were not finite, or the state file cannot be written.
+            InputError: the losses of many steps in a row were not finite, the state file cannot be written, or a
+                process that reads was killed; the state of the last epoch is then on disk.
             KeyboardInterrupt: on SIGINT or SIGTERM, with the state written.
         """
-        with Progress("training", self._steps) as progress:
+        with Progress("training", self._steps) as progress, readers_watched():
             progress.step(self._step)
             while self.epoch < self.schedule.epochs:
                 with stop.held() as stopping:
-                    self._train(progress, stopping)
+                    stopped = self._train(progress, stopping)
                     if self._batches_done == len(self._batches):
                         self.epoch, self._batches_done = self.epoch + 1, 0
                     self._save()
+                if stopped:  # by a signal to another process
+                    raise stop.Terminated
                 if after_epoch:
                     after_epoch(self.epoch)
         return self.average.module
@@ -163,7 +172,7 @@ class Loop:
         return self.epoch * len(self._batches) + self._batches_done
 
     def _save(self) -> None:
-        if self._state:
+        if self._state and share().first:
             header = {
                 "epoch": self.epoch,
                 "batches_done": self._batches_done,
@@ -176,8 +185,8 @@ class Loop:
     def _settings(self) -> dict[str, Any]:
         return {**asdict(self.schedule), "steps": self._steps}
 
-    def _train(self, progress: Progress, stopping: Callable[[], bool]) -> None:
-        """Go on to the end of the epoch, or until the process is asked to stop."""
+    def _train(self, progress: Progress, stopping: Callable[[], bool]) -> bool:
+        """Go on to the end of the epoch, or until a process is asked to stop; tells whether one was."""
         self._batches.order.epoch, self._batches.order.start = self.epoch, self._batches_done
         self._trained.train()
         for images, targets in self._batches:
@@ -189,18 +198,24 @@ class Loop:
                 for name, value in losses.items():
                     self._log(f"loss/{name}", value, step)
                 self._log("lr", self._optimizer.param_groups[0]["lr"], step)
-            if stopping():
-                break
+            if any_of(stopping()):
+                return True
+        return False
 
     def _one_step(self, images: Tensor, targets: Targets, step: int) -> dict[str, float]:
         for group in self._optimizer.param_groups:
             group["lr"] = self.schedule.lr * self.schedule.factor(step, self._steps)
-        torch.manual_seed(int(np.random.default_rng((self.schedule.seed, step)).integers(1 << 62)))
+        # NumPy pads with zeros: the first process draws what one alone would.
+        rng = np.random.default_rng((self.schedule.seed, step, share().rank))
+        torch.manual_seed(int(rng.integers(1 << 62)))
         self._statistics.keep()
         images = images.to(self._compute.device, non_blocking=True)
         losses = self._loss(images, targets.to(self._compute.device))
-        total = torch.stack(list(losses.values())).sum()
-        self._scaler.scale(total).backward()
+        values = torch.stack(list(losses.values()))
+        self._scaler.scale(values.sum()).backward()
+        # Of all processes, so that all leave out the step that is bad in one.
+        values = summed(values.detach()) / share().count
+        losses, total = dict(zip(losses, values, strict=True)), values.sum()
         self._scaler.unscale_(self._optimizer)
         norm = nn.utils.clip_grad_norm_(self._trained.parameters(), self.schedule.clip)
         # One bad batch must not end a long run.
@@ -215,7 +230,7 @@ class Loop:
                 self._tell_left_out(losses, step)
         self._scaler.update()
         self._optimizer.zero_grad(set_to_none=True)
-        return {name: float(value.detach()) for name, value in losses.items()}
+        return {name: float(value) for name, value in losses.items()}
 
     def _tell_left_out(self, losses: dict[str, Tensor], step: int) -> None:
         frames = ", ".join(self._batches.names(self._batches_done))

@@ -1,6 +1,5 @@
 """Prune a checkpoint to a budget: ``panoedge prune FILE --data DIR --budget params=0.673 --out FILE``."""
 
-import itertools
 import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,13 +11,15 @@ import torch
 from torch import nn
 
 from compress.cost_model import CostModel
-from compress.data import Batch, Frames, Source, endless, loader
+from compress.data import Batch, Frames, Source, Stream
 from compress.device import choose
 from compress.groups import ChannelGroups
 from compress.importance import importance
 from compress.latency import widest_region
 from compress.plan import Budget, plan
+from compress.processes import by_first, summed
 from perception import checkpoint
+from perception.data import OnBad
 from perception.errors import InputError, require
 from perception.files import check_writable
 from perception.layer_times import read_times
@@ -79,17 +80,34 @@ class PruneSettings:
             require(self.costs is not None, "budget latency", self.budget.share, "needs --costs; see panoedge cost")
 
 
-def prune_checkpoint(source: Path, data: Sequence[Source], settings: PruneSettings, out: Path) -> dict[str, Any]:
+def prune_checkpoint(
+    source: Path, data: Sequence[Source], settings: PruneSettings, out: Path, on_bad: OnBad = "stop"
+) -> dict[str, Any]:
     """Prune the network in ``source`` with training frames of ``data``, write it to ``out``, return what was done.
 
+    A task that a data set lacks labels for is measured on the others.
+
+    Args:
+        source: checkpoint.
+        data: data sets.
+        settings: how.
+        out: checkpoint to write.
+        on_bad: what to do about frames that cannot be used.
+
     Raises:
-        InputError: for files or data that cannot be used, or a budget out of reach.
+        InputError: for files or data that cannot be used, a task that no data set has labels for, or a budget out of
+            reach.
     """
     check_writable(out)
     loaded = checkpoint.load(source)
-    frames = Frames(data, "train", loaded.network.spec)
+    spec = loaded.network.spec
+    frames = Frames(data, "train", spec, partial=True, on_bad=on_bad)
+    if unseen := [task for task in spec.tasks if task not in frames.tasks]:
+        raise InputError(
+            f"{source}: none of the data has labels for {', '.join(unseen)}; what is not measured cannot be kept safe"
+        )
     record = prune(loaded.network, frames, settings)
-    checkpoint.save(out, loaded.network, [*loaded.history, record])
+    by_first(lambda: checkpoint.save(out, loaded.network, [*loaded.history, record]))
     return record
 
 
@@ -116,12 +134,12 @@ def prune(network: Network, frames: Frames, settings: PruneSettings) -> dict[str
     start = {kind: model.cost(kind, {}) for kind in model.kinds}
     floors = {group.path: int(settings.floor * group.channels) for group in groups}
     given_up: list[dict[str, float]] = []
-    stream = endless(loader(frames, settings.batch, settings.seed))
+    stream = Stream(frames, settings.batch, settings.seed)
     with Progress("pruning", settings.rounds) as progress:
         for number in range(1, settings.rounds + 1):
             # Equal factors, so that early rounds do not take most of what they know least about.
             target = start[kind] * share ** (number / settings.rounds)
-            batches = itertools.islice(stream, max(1, settings.calibration // settings.batch))
+            batches = stream.take(max(1, settings.calibration // settings.batch))
             with compute.autocast():
                 ranking = rank(network, groups, batches)
             last = number == settings.rounds
@@ -133,14 +151,16 @@ def prune(network: Network, frames: Frames, settings: PruneSettings) -> dict[str
             progress.step(note=f"{kind} {model.cost(kind, {}) / start[kind]:.3f}")
     left = {kind: model.cost(kind, {}) for kind in start}
     with compute.autocast():
-        reestimate(network, itertools.islice(stream, max(1, settings.reestimation // settings.batch)))
+        reestimate(network, stream.take(max(1, settings.reestimation // settings.batch)))
     network.to("cpu", memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
+    frames.exchange()
     return {
         "stage": "prune",
         **asdict(settings),
         "before": start,
         "after": left,
         "seconds": round(time.monotonic() - began),
+        "skipped_frames": frames.left_out,
         "kept": {kind: round(left[kind] / start[kind], 4) for kind in start},
         # Share of what was each task's importance before the round, by round.
         "given_up": given_up,
@@ -149,7 +169,7 @@ def prune(network: Network, frames: Frames, settings: PruneSettings) -> dict[str
 
 @torch.no_grad()
 def reestimate(network: Network, batches: Iterable[Batch]) -> None:
-    """Set every batch norm's mean and variance to plain averages over ``batches``; weights stay.
+    """Set every batch norm's mean and variance to plain averages over ``batches`` of all processes; weights stay.
 
     Raises:
         InputError: without a batch.
@@ -168,5 +188,8 @@ def reestimate(network: Network, batches: Iterable[Batch]) -> None:
     network.eval()
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
-    if not seen:
+    total = summed(torch.tensor(seen, dtype=torch.float64, device=device))
+    if not total:
         raise InputError("batch-norm re-estimation: no calibration frames")
+    for average in (buffer for norm in norms for buffer in norm.buffers() if buffer.is_floating_point()):
+        average.copy_(summed(seen * average.double()) / total)

@@ -39,6 +39,6 @@ def compress(
             if not (resume and pruned.exists()):
                 # The share is of what this round starts with, so that all rounds together keep the whole budget's.
                 part = replace(pruning, budget=Budget(kind, share ** (1 / rounds)))
-                prune_checkpoint(current, training.sources, part, pruned)
+                prune_checkpoint(current, training.sources, part, pruned, training.on_bad)
             distill(pruned, source, training, distillation, done, resume)
         current = done

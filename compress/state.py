@@ -9,7 +9,7 @@ from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from perception.checkpoint import write_tensors
-from perception.errors import InputError
+from perception.errors import MALFORMED, InputError
 
 _KEY = "panoedge-training"
 
@@ -54,7 +54,7 @@ def load_state(
             number, name = key.split("/")
             state.setdefault(int(number), {})[name] = value
         optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
-    except (SafetensorError, KeyError, TypeError, ValueError, AttributeError, RuntimeError, OSError) as error:
+    except (*MALFORMED, SafetensorError, RuntimeError, OSError) as error:
         raise InputError(f"{path}: cannot be resumed ({' '.join(str(error).split())[:200]})") from None
     return header
 

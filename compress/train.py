@@ -16,6 +16,7 @@ from compress.augment import Augmentation
 from compress.data import Frames, Source, labelled, loader
 from compress.device import Compute, choose
 from compress.loop import Loop, Loss, Schedule
+from compress.processes import by_first, share
 from compress.validate import validate
 from perception import checkpoint
 from perception.command import say
@@ -100,8 +101,7 @@ def train(
         return labelled(student.losses(raw, targets), targets)
 
     trained, record = run(student, loss, settings, compute, out, resume)
-    checkpoint.save(out, trained, [*history, {"stage": "train", **settings.record(), **record}])
-    remove(state_file(out))
+    finish(out, trained, [*history, {"stage": "train", **settings.record(), **record}])
     return trained
 
 
@@ -113,12 +113,26 @@ def run(
     out: Path,
     resume: bool,
     extra: torch.nn.Module | None = None,
+    unlabelled: bool = False,
 ) -> tuple[Network, dict[str, Any]]:
-    """Train ``network`` on the settings' data with any loss; returns the averaged network and what to write down."""
+    """Train ``network`` on the settings' data with any loss; returns the averaged network and what to write down.
+
+    Of several processes the first one validates and logs. Where the loss takes pictures ``unlabelled``, data sets may
+    lack labels in validation too, and are then left out there.
+    """
     frames = Frames(
-        settings.sources, "train", network.spec, settings.augmentation, settings.cache, True, settings.on_bad
+        settings.sources,
+        "train",
+        network.spec,
+        settings.augmentation,
+        settings.cache,
+        partial=True,
+        on_bad=settings.on_bad,
+        unlabelled=unlabelled,
     )
     batches = loader(frames, settings.schedule.batch, settings.schedule.seed, settings.workers)
+    every = settings.validate_every
+    judges = _judges(settings, unlabelled) if every and share().first else []
     begin = time.monotonic()
     curve: list[dict[str, float]] = []
     with summary(out) as log:
@@ -127,15 +141,16 @@ def run(
             loop.resume()
 
         def after_epoch(epoch: int) -> None:
-            every = settings.validate_every
-            if every and (epoch % every == 0 or epoch == settings.schedule.epochs):
-                scores = headline(validate(loop.average.module, _validation(settings), frames=settings.validate_frames))
+            if judges and (epoch % every == 0 or epoch == settings.schedule.epochs):
+                samples = _in_turn(judges, settings.on_bad)
+                scores = headline(validate(loop.average.module, samples, frames=settings.validate_frames))
                 curve.append({"epoch": epoch, **{name: round(value, 4) for name, value in scores.items()}})
                 print(f"epoch {epoch}: " + ", ".join(f"{k} {100 * v:.1f}" for k, v in scores.items()), flush=True)
                 for name, value in scores.items():
                     log(f"val/{name}", value, epoch)
 
         trained = loop.run(after_epoch)
+    frames.exchange()
     if frames.left_out:
         say(f"{frames.left_out} frames were skipped, they cannot be used; panoedge data check lists them")
     if loop.faults.total:
@@ -146,6 +161,7 @@ def run(
         "skipped_steps": loop.faults.total,
         "seconds": round(time.monotonic() - begin),
         "validation": curve,
+        "processes": share().count,
     }
     return trained.cpu(), {**record, "device": str(compute.device), "precision": str(compute.dtype).split(".")[-1]}
 
@@ -153,6 +169,16 @@ def run(
 def state_file(out: Path) -> Path:
     """Where an unfinished run that will write ``out`` is kept."""
     return out.with_name(out.stem + ".state.safetensors")
+
+
+def finish(out: Path, network: Network, history: list[dict[str, Any]]) -> None:
+    """Write the checkpoint that a run ends with, and remove its state."""
+
+    def write() -> None:
+        checkpoint.save(out, network, history)
+        remove(state_file(out))
+
+    by_first(write)
 
 
 def _new(network: str, config: dict[str, Any]) -> Network:
@@ -167,17 +193,32 @@ def _new(network: str, config: dict[str, Any]) -> Network:
 
 @contextlib.contextmanager
 def summary(out: Path) -> Iterator[Callable[[str, float, int], None]]:
-    """A function that logs a tag, value and step to TensorBoard files in ``OUT.log``."""
+    """A function that logs a tag, value and step to TensorBoard files in ``OUT.log``, in the first process."""
+    if not share().first:
+        yield lambda tag, value, step: None
+        return
     from torch.utils.tensorboard import SummaryWriter  # slow to import, and needed by training alone
 
     with SummaryWriter(str(out.with_name(out.stem + ".log"))) as writer:
         yield writer.add_scalar
 
 
-def _validation(settings: TrainSettings) -> Iterator[Sample]:
+def _judges(settings: TrainSettings, unlabelled: bool) -> list[Dataset]:
+    """The validation splits; without those that cannot be used, where nothing need be labelled."""
+    found = []
+    for source in settings.sources:
+        try:
+            found.append(open_dataset(source.root, "val", on_bad=settings.on_bad))
+        except InputError:
+            if not unlabelled:
+                raise
+            say(f"{source.root}: has no val split that can be measured on; panoedge data check says why")
+    return found
+
+
+def _in_turn(sets: Sequence[Dataset], on_bad: OnBad) -> Iterator[Sample]:
     """Frames of all validation splits in turn, so that a limit takes an equal share of each."""
-    sets = [open_dataset(source.root, "val", on_bad=settings.on_bad) for source in settings.sources]
-    for samples in itertools.zip_longest(*(_usable(data, settings.on_bad) for data in sets)):
+    for samples in itertools.zip_longest(*(_usable(data, on_bad) for data in sets)):
         yield from (sample for sample in samples if sample is not None)
 
 

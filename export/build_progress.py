@@ -1,12 +1,10 @@
 """How far TensorRT is with a build, on standard error."""
 
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from perception import stop
 from perception.progress import Progress
 
 _PERCENT = 100
@@ -50,36 +48,21 @@ class Phases:
 
 
 def watched_build(trt: ModuleType, builder: Any, network: Any, config: Any, label: str) -> Any:
-    """Build ``network`` and report how far it is; Ctrl-C ends it.
+    """Build ``network`` and report how far it is; Ctrl-C and SIGTERM end it.
 
     Returns:
         The engine's bytes; None where TensorRT failed.
     """
-    interrupted = threading.Event()
-    with Progress(label, _PERCENT) as progress, _interrupts(interrupted):
+    # An exception cannot pass through TensorRT, and would be lost there.
+    with Progress(label, _PERCENT) as progress, stop.held() as interrupted:
         config.progress_monitor = _monitor(trt, progress, interrupted)
         engine = builder.build_serialized_network(network, config)
-        if interrupted.is_set():
-            raise KeyboardInterrupt
         if engine is not None:
             progress.step(_PERCENT - progress.done, "done")
     return engine
 
 
-@contextmanager
-def _interrupts(interrupted: threading.Event) -> Iterator[None]:
-    """Note Ctrl-C instead of raising: an exception cannot pass through TensorRT and would be lost there."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # Ctrl-C comes to the main thread
-        return
-    before = signal.signal(signal.SIGINT, lambda number, frame: interrupted.set())
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _monitor(trt: Any, progress: Progress, interrupted: threading.Event) -> Any:
+def _monitor(trt: Any, progress: Progress, interrupted: Callable[[], bool]) -> Any:
     class Monitor(trt.IProgressMonitor):
         def __init__(self):
             trt.IProgressMonitor.__init__(self)
@@ -93,7 +76,7 @@ def _monitor(trt: Any, progress: Progress, interrupted: threading.Event) -> Any:
             # Phases that come again within one step would take the share back; 100 is for the end.
             now = min(int(_PERCENT * self._phases.share(phase_name)), _PERCENT - 1)
             progress.step(max(now - progress.done, 0), self._phases.text(phase_name))
-            return not interrupted.is_set()  # False ends the build
+            return not interrupted()  # False ends the build
 
         def phase_finish(self, phase_name: str) -> None:
             self._phases.finish(phase_name)

@@ -10,6 +10,7 @@ the ONNX file says (networks are strongly typed), so that one path serves Tensor
 Neither torch nor onnx is needed.
 """
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -19,11 +20,12 @@ from types import ModuleType
 from typing import Any
 
 from export.build_progress import watched_build
-from perception.engine_file import EngineRecord, Library, Source, Tensor, read_record, write_record
+from perception.engine_file import EngineRecord, Library, Source, Tensor, read_record, write_engine
 from perception.errors import InputError
-from perception.files import atomic, check_writable, sha256, write_text
+from perception.files import alone, atomic, sha256, write_text
 from perception.gpu import find_gpu
 from perception.onnx_metadata import read_deployed
+from perception.spec import Deployed
 from perception.tensorrt_library import Journal, load
 
 MIB = 1 << 20
@@ -54,6 +56,8 @@ def build_engine(
 ) -> EngineRecord:
     """Build ``out`` from ``onnx``, unless it is there already, made of the same with the same.
 
+    Where another process builds ``out``, this one waits for it, and may find that nothing is left to be done.
+
     Args:
         onnx: file that :mod:`export.onnx_writer` wrote.
         out: engine to write.
@@ -69,14 +73,26 @@ def build_engine(
             network or the compute capability.
     """
     deployed = read_deployed(onnx)
-    check_writable(out)
     if options.compute_capability and options.library == "tensorrt":
         raise InputError("--compute-capability: TensorRT builds for the GPU it runs on; --target tensorrt-rtx takes it")
     trt = load(options.library, onnx)
-    source = _source(onnx, options, trt)
-    if not force and (current := _built_before(out, source)):
-        tell(f"{out}: is up to date; --force builds it again")
-        return current
+    with alone(out, lambda: tell(f"{out}: waiting for another process that builds it")):
+        source = _source(onnx, options, trt)
+        if not force and (current := _built_before(out, source)):
+            tell(f"{out}: is up to date; --force builds it again")
+            return current
+        return _build(trt, onnx, out, options, source, deployed, tell)
+
+
+def _build(
+    trt: ModuleType,
+    onnx: Path,
+    out: Path,
+    options: Options,
+    source: Source,
+    deployed: Deployed,
+    tell: Callable[[str], None],
+) -> EngineRecord:
     start = monotonic()
     journal = Journal(trt)
     builder = _builder(trt, journal)
@@ -89,17 +105,15 @@ def build_engine(
     engine = watched_build(trt, builder, network, config, f"build {out.name}")
     if engine is None:
         raise InputError(f"{onnx}: {options.library} cannot build it: {journal.cause()}")
-    with atomic(out) as temporary:
-        temporary.write_bytes(engine)
     record = EngineRecord(
         source,
         deployed,
         _tensors(trt, network),
-        sha256(out),
+        hashlib.sha256(engine).hexdigest(),
         round(monotonic() - start, 2),
         datetime.now(timezone.utc).isoformat(timespec="seconds"),
     )
-    write_record(out, record)
+    write_engine(out, engine, record)
     if timing:
         _save_timing(config, timing)
     _write_layers(trt, engine, Path(f"{out}.layers.json"), tell)

@@ -26,7 +26,7 @@ _TYPES = {
 }
 INPUT = "image"
 # One input, one output, and each channel by itself: these give the same before a concatenation as after it.
-_BY_CHANNEL = frozenset({"BatchNormalization", "HardSwish", "LeakyRelu", "Relu"})
+BY_CHANNEL = frozenset({"BatchNormalization", "HardSwish", "LeakyRelu", "Relu"})
 
 
 def simplify(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -81,7 +81,7 @@ def check(model: onnx.ModelProto, network: str, outputs: Sequence[str]) -> None:
         raise InputError(f"{network}: exports with {_listed(found)}; expected {_listed(expected)}")
     for node in graph:
         inside = any(value.dtype == DataType.UINT8 and not value.is_graph_output() for value in node.outputs)
-        touched = any(value.dtype == DataType.UINT8 for value in (*_inputs(node), *node.outputs))
+        touched = any(value.dtype == DataType.UINT8 for value in (*inputs_of(node), *node.outputs))
         if inside or (touched and node.op_type != "Cast"):
             raise InputError(f"{network}: computes with bytes in {node.op_type} {node.name}; cast the image first")
 
@@ -94,6 +94,21 @@ def add_constant(graph: ir.Graph, name: str, array: np.ndarray) -> ir.Value:
     return value
 
 
+def inputs_of(node: ir.Node) -> list[ir.Value]:
+    """Those that are there."""
+    return [value for value in node.inputs if value is not None]
+
+
+def channels_of(value: ir.Value) -> int:
+    """Of ``[N, C, ...]``; shapes are static here."""
+    return value.shape[1]  # type: ignore[index,return-value]
+
+
+def numbers(constant: ir.Value) -> np.ndarray:
+    """Of a weight."""
+    return constant.const_value.numpy()  # type: ignore[union-attr]
+
+
 def _hoist_over_concatenations(graph: ir.Graph) -> None:
     """Move a batch norm or activation that follows a concatenation of convolutions to each of these.
 
@@ -101,17 +116,17 @@ def _hoist_over_concatenations(graph: ir.Graph) -> None:
     there; behind a concatenation (as in every CSP block) each costs a pass over memory.
     """
     for node in list(graph):
-        if node.op_type not in _BY_CHANNEL or node.outputs[0].is_graph_output():
+        if node.op_type not in BY_CHANNEL or node.outputs[0].is_graph_output():
             continue
-        joined, *parameters = _inputs(node)
+        joined, *parameters = inputs_of(node)
         concatenation = joined.producer()
         if concatenation is None or not _joins_convolutions(concatenation):
             continue
         first = 0
-        for index, part in enumerate(_inputs(concatenation)):
-            name, channels = f"{node.name}/{index}", slice(first, first + _channels(part))
+        for index, part in enumerate(inputs_of(concatenation)):
+            name, channels = f"{node.name}/{index}", slice(first, first + channels_of(part))
             # Named after the place: equal parameters, as of two new batch norms, are one constant by now.
-            own = [add_constant(graph, f"{name}/{place}", _numbers(p)[channels]) for place, p in enumerate(parameters)]
+            own = [add_constant(graph, f"{name}/{place}", numbers(p)[channels]) for place, p in enumerate(parameters)]
             copy = ir.Node("", node.op_type, [part, *own], node.attributes.values(), name=name)
             copy.outputs[0].name, copy.outputs[0].shape, copy.outputs[0].type = f"{name}/out", part.shape, part.type
             graph.insert_before(concatenation, copy)
@@ -126,26 +141,14 @@ def _joins_convolutions(node: ir.Node) -> bool:
     and is itself the only user of each."""
     if node.op_type != "Concat" or node.attributes["axis"].as_int() != 1 or len(node.outputs[0].uses()) != 1:
         return False
-    return all(len(part.uses()) == 1 and _ends_convolution(part) for part in _inputs(node))
+    return all(len(part.uses()) == 1 and _ends_convolution(part) for part in inputs_of(node))
 
 
 def _ends_convolution(value: ir.Value) -> bool:
     node = value.producer()
-    while node is not None and node.op_type in _BY_CHANNEL:
-        node = _inputs(node)[0].producer()
+    while node is not None and node.op_type in BY_CHANNEL:
+        node = inputs_of(node)[0].producer()
     return node is not None and node.op_type == "Conv"
-
-
-def _numbers(constant: ir.Value) -> np.ndarray:
-    return constant.const_value.numpy()  # type: ignore[union-attr]  # weights are constants
-
-
-def _channels(value: ir.Value) -> int:
-    return value.shape[1]  # type: ignore[index,return-value]  # shapes are static
-
-
-def _inputs(node: ir.Node) -> list[ir.Value]:
-    return [value for value in node.inputs if value is not None]
 
 
 def _listed(types: Mapping[str, DataType | None]) -> str:

@@ -22,12 +22,15 @@ from export.graph import INPUT, OPSET, check, simplify, tidy
 from export.lowering import Calibration, describe, lowered
 from export.operators import check_operators
 from export.parity import require_parity
+from export.rooms import name_rooms
+from export.upsampling import absorb_upsampling
 from perception import checkpoint
 from perception.cost import cost
 from perception.errors import GateFailed, InputError
 from perception.files import atomic, check_writable, sha256
 from perception.geometry import check_size
 from perception.networks.base import DeployForm, Network
+from perception.rooms import BACKBONE
 from perception.spec import ONNX_METADATA_KEY, Deployed, Precision
 from perception.tasks import output_names
 
@@ -95,12 +98,16 @@ def export_onnx(
 
 
 def trace(network: Network, batch: int = 1) -> onnx.ModelProto:
-    """The deploy form of ``network`` as an FP32 graph without what says nothing about the function.
+    """The deploy form of ``network`` as an FP32 graph without what says nothing about the function; names say the
+    room of each node, see :mod:`perception.rooms`.
 
     Raises:
         InputError: the network does not keep to :class:`~perception.networks.base.Network`.
     """
-    return tidy(ir.from_proto(simplify(_trace(network, batch))))
+    model = ir.from_proto(simplify(_trace(network, batch)))
+    absorb_upsampling(model.graph)
+    name_rooms(model.graph, network.regions.get(BACKBONE, ()))
+    return tidy(model)
 
 
 def finished(model: onnx.ModelProto, deployed: Deployed) -> onnx.ModelProto:

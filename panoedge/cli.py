@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from compress.commands import register_compress, register_distill, register_prune, register_train
+from compress.commands import register_coarsen, register_compress, register_distill, register_prune, register_train
 from export.commands import register_export
 from panoedge import ablate, cost_command, data_command, demo, estimate, import_command, report, sensitivity_command
 from panoedge.model_commands import register_evaluate, register_info
@@ -18,6 +18,7 @@ REGISTERS: tuple[command.Register, ...] = (
     import_command.register,
     register_train,
     register_prune,
+    register_coarsen,
     register_distill,
     register_compress,
     sensitivity_command.register,

@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from perception.errors import InputError
+from perception.errors import MALFORMED, InputError
 from perception.files import atomic
 from perception.networks import network_class
 from perception.networks.base import Network
@@ -77,6 +77,7 @@ def load(path: Path) -> Checkpoint:
         with safe_open(path, framework="pt") as file:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
         network = network_class(header["network"])(**header["config"])
+        _check_widths(header["widths"], tensors)
         set_layer_widths(network, header["widths"])
         network.spec = InputSpec.from_json(header["spec"])
         own = network.state_dict()
@@ -84,7 +85,7 @@ def load(path: Path) -> Checkpoint:
         history = list(header["history"])
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    except (SafetensorError, KeyError, TypeError, ValueError, AttributeError, RuntimeError, OSError) as error:
+    except (*MALFORMED, SafetensorError, RuntimeError, OSError) as error:
         raise InputError(f"{path}: damaged checkpoint ({' '.join(str(error).split())[:200]})") from None
     return Checkpoint(network.eval(), history)
 
@@ -98,11 +99,11 @@ def read_header(path: Path) -> dict[str, Any]:
             length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
             if not 0 < length <= path.stat().st_size - 8:
                 raise InputError(f"{path}: not a panoedge checkpoint, or truncated{_guess(start)}")
-            metadata = json.loads(file.read(length)).get("__metadata__", {})
+            metadata = json.loads(file.read(length).decode("utf-8")).get("__metadata__", {})
         header = dict(json.loads(metadata[_KEY]))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except (ValueError, KeyError, AttributeError, TypeError):
+    except MALFORMED:
         raise InputError(f"{path}: a safetensors file, but not written by panoedge") from None
     if header.get("format") != FORMAT:
         raise InputError(f"{path}: checkpoint format {header.get('format')!r}; this version reads {FORMAT}")
@@ -134,6 +135,14 @@ def set_layer_widths(network: nn.Module, widths: dict[str, list[int]]) -> None:
     for path, wanted in widths.items():
         if wanted != now[path]:
             _resize(network.get_submodule(path), *wanted)
+
+
+def _check_widths(widths: dict[str, list[int]], tensors: Mapping[str, Tensor]) -> None:
+    """Raise ValueError where a layer would be larger than its tensor, before memory is taken for it."""
+    for path, (inputs, outputs, groups) in widths.items():
+        weight = tensors.get(f"{path}.weight")
+        if weight is not None and outputs * (inputs // groups if weight.ndim > 1 else 1) > weight.numel():
+            raise ValueError(f"{path} is wider than its weights")
 
 
 def _resize(layer: nn.Module, inputs: int, outputs: int, groups: int) -> None:

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from perception.errors import InputError
-from perception.files import read_json, write_json
+from perception.errors import MALFORMED, InputError
+from perception.files import atomic, read_json, write_json
 from perception.spec import Deployed
 
 Library = Literal["tensorrt", "tensorrt-rtx"]
@@ -117,6 +117,13 @@ def write_record(engine: Path, record: EngineRecord) -> None:
     write_json(record_path(engine), record.to_json())
 
 
+def write_engine(engine: Path, content: bytes | memoryview, record: EngineRecord) -> None:
+    """Write an engine and its record; where one of them cannot be written, the pair stays as it was."""
+    with atomic(engine) as temporary:
+        temporary.write_bytes(content)
+        write_record(engine, record)
+
+
 def read_record(engine: Path) -> EngineRecord:
     """Read the record of ``engine``; raises :class:`InputError` where it is absent or malformed."""
     path = record_path(engine)
@@ -124,7 +131,7 @@ def read_record(engine: Path) -> EngineRecord:
         raise InputError(f"{engine}: {path.name} is not beside it; copy it too, or build again: panoedge export engine")
     try:
         return EngineRecord.from_json(read_json(path))
-    except (KeyError, TypeError, ValueError) as error:
+    except MALFORMED as error:
         raise InputError(
             f"{path}: not the record of an engine ({error!r}); build again: panoedge export engine"
         ) from None

@@ -20,6 +20,8 @@ T = TypeVar("T")
 # What a network share says while it is away; anything else will not go away by itself.
 _PASSING = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN}
 _PAUSES = (0.1, 0.5, 2.0)
+# Seconds between two looks whether a lock is free.
+_TURN = 0.2
 
 
 @contextmanager
@@ -68,6 +70,36 @@ def scratch(path: Path) -> Iterator[Path]:
         if error.filename and folder and folder.name not in str(error.filename):
             raise
         raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
+
+
+@contextmanager
+def alone(path: Path, waits: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Let one process at a time into such a block for ``path``; others wait for it to end, or to be killed.
+
+    Args:
+        path: what the block works on; need not exist.
+        waits: called once where another process is in its block.
+
+    Raises:
+        InputError: its folder cannot be written.
+    """
+    path = check_writable(path)
+    key = path.with_name(f".{path.name}.lock")
+    told = False
+    # Whoever was in the block before removes the file, so a lock may turn out to be of one that is gone.
+    while (lock := _lock(key)) is None or not _is_open_at(lock, key):
+        if lock is not None:
+            os.close(lock)
+            continue
+        if not told:
+            waits()
+            told = True
+        time.sleep(_TURN)
+    try:
+        yield
+    finally:
+        key.unlink(missing_ok=True)
+        os.close(lock)
 
 
 def remove(path: Path) -> None:

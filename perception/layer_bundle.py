@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from perception.errors import InputError
+from perception.errors import MALFORMED, InputError
 from perception.files import read_json, write_json
 from perception.layer_times import Kind, Layer
 
@@ -97,7 +97,7 @@ def read_index(folder: Path) -> Bundle:
         )
     try:
         return Bundle.from_json(read_json(path))
-    except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
+    except MALFORMED as error:
         raise InputError(
             f"{path}: malformed ({error!r}); write the folder again: panoedge cost FILE --bundle DIR"
         ) from None

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
-from perception.errors import InputError
+from perception.errors import MALFORMED, InputError
 from perception.files import read_json, write_json
 
 Operator = Literal["conv", "depthwise", "transposed", "linear"]
@@ -157,7 +157,7 @@ def read_times(path: Path) -> LayerTimes:
     data = read_json(path)
     try:
         return LayerTimes.from_json(data)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except MALFORMED as error:
         raise InputError(f"{path}: no layer times ({error!r}); measure them with: panoedge cost") from None
 
 

@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from runtime.gates import Limits, drops, judge, read_reference, require
 from runtime.paced import measure_paced
 from runtime.profile import check_profiler, profile
 from runtime.report import build_report, model_record
+from runtime.scenes import save_scenes
 from runtime.sources import Source, drawn_source, open_source
 from runtime.text import (
     drop_text,
@@ -76,6 +78,7 @@ def register(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--max-latency-p99", type=positive, metavar="MS", help="fail where 1 frame in 100 takes longer")
     parser.add_argument("--max-drop", type=not_negative, metavar="POINTS", help="fail where an accuracy drops by more")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the report here")
+    parser.add_argument("--overlays", type=natural, metavar="N", help="save N frames beside it, with what is seen")
     parser.set_defaults(run=run_bench)
 
 
@@ -85,6 +88,8 @@ def run_bench(arguments: argparse.Namespace) -> None:
     reference = _reference(arguments)
     if arguments.json:
         check_writable(arguments.json)
+    elif arguments.overlays:
+        raise InputError("--overlays: beside what? name the report with --json")
     source = open_source(arguments.source) if arguments.source else drawn_source()
     with ExitStack() as stack:
         backends = [stack.enter_context(open_with(path, arguments)) for path in arguments.models]
@@ -93,16 +98,17 @@ def run_bench(arguments: argparse.Namespace) -> None:
                 check_profiler(backend)
         device = {**probe(), **backends[0].describe()}
         # First, because a data set or a reference that does not fit should not be found out after minutes.
-        models = [model_record(backend, None, None) for backend in backends]
+        models = [model_record(backend, None, None) | _memory(backend) for backend in backends]
         for backend, model in zip(backends, models, strict=True):
             model |= _accuracy(backend, arguments, reference)
         watch = stack.enter_context(Watch())
         lost = _measure(backends, models, source, arguments, watch)
+        scenes = save_scenes(backends, source, arguments.overlays, arguments.json) if arguments.overlays else []
         _tell_apart(models, [{**device, **backend.describe()} for backend in backends], device)
     models[-1]["gates"] = judge(models[-1], limits)
     run = watch.record(lost)
     if arguments.json:
-        write_json(arguments.json, build_report(device, models, run))
+        write_json(arguments.json, {**build_report(device, models, run), "overlays": scenes})
     print("\n\n".join(_parts(models, device, run)))
     require(models[-1]["gates"])
 
@@ -113,6 +119,12 @@ def _reference(arguments: argparse.Namespace) -> dict[str, Any] | None:
     if arguments.reference and not arguments.data:
         raise InputError(f"--reference {arguments.reference}: nothing to compare; name the data set with --data")
     return read_reference(arguments.reference) if arguments.reference else None
+
+
+def _memory(backend: Backend) -> dict[str, Any]:
+    """The ``memory`` of a model record, where it is known."""
+    taken = backend.memory()
+    return {"memory": asdict(taken)} if taken else {}
 
 
 def _accuracy(backend: Backend, arguments: argparse.Namespace, reference: dict[str, Any] | None) -> dict[str, Any]:
@@ -144,7 +156,8 @@ def _measure(
                 speed["paced"], lost = measure_paced(backend, source, arguments.rate, arguments.seconds)
         if arguments.profile:
             say(f"profile: {backend.path.stem}")
-            model["profile"] = profile(backend)
+            with watch.phase(f"profile {backend.path.stem}"):
+                model["profile"] = profile(backend)
     return lost
 
 

@@ -1,8 +1,12 @@
 """Paint what was seen over the picture: boxes with scores, drivable area green, lane lines magenta."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 
+from perception.errors import InputError
+from perception.files import atomic
 from perception.geometry import Fit
 from perception.spec import InputSpec
 from perception.tasks import DRIVABLE, LANE, Prediction
@@ -43,6 +47,14 @@ def draw(image: np.ndarray, prediction: Prediction, fit: Fit, spec: InputSpec) -
     for box, score in zip(prediction.boxes[::-1], prediction.scores[::-1], strict=True):
         _box(canvas, box, float(score), scale)
     return canvas
+
+
+def save(path: Path, image: np.ndarray) -> None:
+    """Write a picture, uint8 ``[H, W, 3]`` RGB, by the suffix of ``path``; raises :class:`InputError`."""
+    with atomic(path) as temporary:
+        bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+        if not cv2.imwrite(str(temporary), bgr):
+            raise InputError(f"{path}: cannot be written; is the disk full?")
 
 
 def _tint(canvas: np.ndarray, foreground: np.ndarray, colour: tuple[int, int, int], opacity: float) -> None:

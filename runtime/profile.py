@@ -1,56 +1,57 @@
-"""Which part of a network takes how long: ONNX Runtime's own profiler, joined to the tasks that each node serves."""
+"""Which part of a network takes how long: the library's own profiler, joined to the rooms of the network."""
 
-import tempfile
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
 
 from perception.errors import InputError
-from runtime.backends import Backend
-from runtime.backends.onnxruntime import OnnxRuntime
-from runtime.onnx_graph import SHARED, read_graph, rooms
+from perception.rooms import rooms_in
+from runtime.backends import Backend, TimedLayer
+from runtime.backends.onnxruntime import ON_CPU, OnnxRuntime
 
-_INCLUDES = "median of each layer as ONNX Runtime's profiler times it, which slows small layers; sums of them by room"
+# Of layers that say nothing, such as those which a library adds between two others.
+OTHER = "other"
+_INCLUDES = "median of each layer as the library's own profiler times it, which slows small layers; their sums by room"
 _WARM_UP, _COUNT = 3, 20
-_SUFFIX = "_kernel_time"
 
 
-def check_profiler(backend: Backend) -> OnnxRuntime:
-    """Return ``backend`` if it can be profiled, else raise :class:`InputError`."""
-    if not isinstance(backend, OnnxRuntime):
-        raise InputError(f"{backend.path}: --profile asks ONNX Runtime's profiler; give the .onnx file")
-    return backend
+def check_profiler(backend: Backend) -> None:
+    """Raise :class:`InputError` where the profiler would time launches rather than layers."""
+    if isinstance(backend, OnnxRuntime) and backend.provider != ON_CPU:
+        raise InputError(
+            f"{backend.path}: --profile: ONNX Runtime times layers on the CPU only; take --provider cpu, or an engine"
+        )
 
 
 def profile(backend: Backend) -> dict[str, Any]:
-    """Time every layer of a network in a session of its own.
+    """Time every layer of a network.
 
-    Layers are those of the graph that ONNX Runtime made of the file: it joins and adds nodes, so which task a layer
-    serves is found out from that graph, by the outputs its result ends in.
+    Layers are those that the library made of the file. Which room one belongs to say the names of the nodes that it was
+    made of (:mod:`perception.rooms`); where they are of several rooms, it is listed under all of them, as
+    ``backbone, encoder``.
 
     Returns:
-        ``rooms``, milliseconds by :func:`runtime.onnx_graph.rooms`; ``layers`` in order of computation, each with
-        ``name``, ``room`` and ``ms``; and what the times ``includes``.
+        ``rooms``, milliseconds by room; ``layers`` in order of computation, each with ``name``, ``room`` and ``ms``;
+        and what the times ``includes``.
 
     Raises:
-        InputError: ``backend`` is not ONNX Runtime.
+        InputError: the file says nothing of rooms.
     """
     images = np.zeros((backend.batch, *backend.info.spec.size, 3), np.uint8)
-    with tempfile.TemporaryDirectory() as folder:
-        graph = Path(folder) / "optimised.onnx"
-        events = check_profiler(backend).trace(images, _WARM_UP + _COUNT, graph)
-        room = rooms(read_graph(graph))
-    times: dict[str, list[float]] = {}
-    for event in events:
-        if event.get("cat") == "Node" and event["name"].endswith(_SUFFIX):
-            times.setdefault(event["name"].removesuffix(_SUFFIX), []).append(event["dur"] / 1000)
     layers = [
-        {"name": name, "room": room.get(name, SHARED), "ms": median(values[_WARM_UP:])}
-        for name, values in times.items()
+        {"name": layer.name, "room": _room(layer), "ms": median(layer.ms[_WARM_UP:])}
+        for layer in backend.layers(images, _WARM_UP + _COUNT)
     ]
+    if all(layer["room"] == OTHER for layer in layers):
+        raise InputError(f"{backend.path}: its nodes do not say which part of the network they are; export it again")
     return {"rooms": _sums(layers), "layers": layers, "includes": _INCLUDES}
+
+
+def _room(layer: TimedLayer) -> str:
+    """The first that it says."""
+    found = (rooms_in(text) for text in (layer.name, *layer.says))
+    return ", ".join(next(filter(None, found), [OTHER]))
 
 
 def _sums(layers: list[dict[str, Any]]) -> dict[str, float]:

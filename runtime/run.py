@@ -14,7 +14,7 @@ from perception.errors import InputError
 from perception.files import atomic, check_writable, writable_folder
 from perception.progress import Progress
 from runtime.backends import Backend
-from runtime.overlay import draw
+from runtime.overlay import draw, save
 from runtime.pipeline import Perceiver, SourceLost
 from runtime.sources import Source
 
@@ -42,7 +42,7 @@ def run(backend: Backend, source: Source, out: Path, limit: int | None = None) -
     total = min((number for number in (source.count, limit) if number), default=None)
     with _writer(Path(out), source) as write, Progress(f"run {source.label}", total) as progress:
         try:
-            with closing(perceiver.stream(islice(source.frames(), limit))) as stream:
+            with closing(perceiver.stream(islice(source.persistent(), limit))) as stream:
                 for seen in stream:
                     write(seen.frame.name, draw(seen.frame.image, seen.prediction, seen.fit, backend.info.spec))
                     progress.step()
@@ -61,12 +61,12 @@ def _writer(out: Path, source: Source) -> AbstractContextManager[Write]:
     suffix = "" if out.is_dir() else out.suffix.lower()
     if not suffix:
         folder = writable_folder(out)
-        return nullcontext(lambda name, image: _save(folder / f"{name}.jpg", image))
+        return nullcontext(lambda name, image: save(folder / f"{name}.jpg", image))
     if suffix in IMAGE_SUFFIXES:
         if source.kind != "picture":
             raise InputError(f"{out}: is one picture and {source.label} is more; name a folder")
         path = check_writable(out)
-        return nullcontext(lambda name, image: _save(path, image))
+        return nullcontext(lambda name, image: save(path, image))
     if suffix == _VIDEO_SUFFIX:
         if source.fps is None:
             raise InputError(f"{out}: a video comes from a video or a camera, not from {source.label}; name a folder")
@@ -100,10 +100,3 @@ def _video(path: Path, fps: float) -> Iterator[Write]:
         # OpenCV reports no write errors; a file cut short lacks its index and does not open.
         if not cv2.VideoCapture(str(temporary)).isOpened():
             raise InputError(f"{path}: no whole video came about; did the source give frames, is the disk full?")
-
-
-def _save(path: Path, image: np.ndarray) -> None:
-    with atomic(path) as temporary:
-        bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-        if not cv2.imwrite(str(temporary), bgr):
-            raise InputError(f"{path}: cannot be written; is the disk full?")

@@ -2,15 +2,17 @@
 
 import itertools
 import re
+import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import cv2
 import numpy as np
 
+from perception.command import say
 from perception.data.images import IMAGE_SUFFIXES, image_files, pictures
 from perception.errors import InputError
 from runtime.channel import Stalled
@@ -22,6 +24,8 @@ Kind = Literal["picture", "folder", "video", "camera", "drawn"]
 _USUAL_FPS = 25.0
 # A camera that gives nothing for so long is gone.
 _PATIENCE_SECONDS = 5.0
+# One that is gone is looked for so often, with such pauses; a plug that has come loose is back by then.
+_TRIES, _PAUSE_SECONDS = 10, 1.0
 _DEVICE = re.compile(r"/dev/video\d+")
 _CURE = "is it connected and free?"
 # What stands between the elements of a GStreamer pipeline.
@@ -64,6 +68,35 @@ class Source:
                 raise SourceLost(str(error)) from None
             if self.kind == "camera" or not given:
                 raise SourceLost(f"{self.label}: gave no more frames after {given}")
+
+    def persistent(self, wait: Callable[[float], None] = time.sleep) -> Generator[Frame, None, None]:
+        """Its frames; a camera that vanishes is opened again as soon as it is back, and its frames are counted on.
+
+        A GStreamer pipeline is not: it may be of a file, and would begin anew.
+
+        Args:
+            wait: lets so many seconds pass.
+
+        Raises:
+            SourceLost: a camera has not come back.
+        """
+        if self.kind != "camera" or _LINK in self.label:
+            yield from self.frames()
+            return
+        number = tries = 0
+        while True:
+            try:
+                for frame in self.frames():
+                    yield replace(frame, name=f"{number:06}")
+                    number, tries = number + 1, 0
+                return
+            except InputError as error:
+                if tries == _TRIES:
+                    raise SourceLost(f"{error}; gone for {_TRIES * _PAUSE_SECONDS:g} s") from None
+                if not tries:
+                    say(f"{error}; waiting for it to come back")
+                tries += 1
+                wait(_PAUSE_SECONDS)
 
 
 def open_source(text: str) -> Source:

@@ -26,6 +26,7 @@ def model_facts(model: dict[str, Any]) -> dict[str, Any]:
         "input": f"{height}x{width} (HxW), {model['input']['resize']}",
         "parameters": f"{model['parameters'] / 1e6:.3f} M",
         "MACs": f"{model['macs'] / 1e9:.3f} G",
+        **({"GPU memory": _memory(model["memory"])} if "memory" in model else {}),
     }
 
 
@@ -59,6 +60,10 @@ def speed_text(models: Sequence[dict[str, Any]]) -> str:
             row = [f"{rate} {model['name']}" if several else rate, f"{record['fps']:.1f}", *times, str(record["count"])]
             rows.append([*row, _ratio(record.get("ratio"))] if several else row)
         notes += [f"{rate}: {record['includes']}" for model in models[:1] if (record := model["speed"][rate])]
+    for model in models:
+        stream = model["speed"]["stream"] or {}
+        if joule := stream.get("frames_per_joule"):
+            notes.append(f"{joule:.3g} frames per joule, at {stream['watts']:.3g} W while streaming")
     splits = [_split(model, several) for model in models if model["speed"]["frame"]]
     return "\n".join([_table(rows), *splits, *notes])
 
@@ -89,6 +94,7 @@ def profile_text(model: dict[str, Any]) -> str:
 def run_text(run: dict[str, Any]) -> str:
     """What the machine went through, and whether its figures can be trusted."""
     lines = [f"host memory: {run['host_memory'] / 1e6:.0f} MB at most"]
+    lines += [f"GPU memory: {run['device_memory'] / 1e6:.0f} MB at most"] if run["device_memory"] else []
     lines += [f"ended early: {run['lost']}"] if run["lost"] else []
     sampler = run["sampler"]
     lines += ["certified: clocks held still, nobody else at work"] if sampler["certified"] else []
@@ -105,6 +111,11 @@ def gates_text(gates: Sequence[dict[str, Any]]) -> str:
         limit = f"{gate['limit']:g} {gate['unit']}"
         rows.append([gate["gate"], gate["of"].replace("_", " "), limit, measured, verdict])
     return _table(rows)
+
+
+def _memory(memory: dict[str, Any]) -> str:
+    where = ", shared with the host" if memory["shared"] else ""
+    return f"{memory['loaded'] / 1e6:.0f} MB loaded, {memory['activations'] / 1e6:.0f} MB of it for activations{where}"
 
 
 def _ratio(ratio: dict[str, float] | None) -> str:

@@ -8,6 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from runtime.device import Sampler
+from runtime.device.sensors import OWN_GPU_MEMORY
 
 
 class Watch:
@@ -50,12 +51,16 @@ class Watch:
         Returns:
             The ``sampler``'s record, see :meth:`runtime.device.Sampler.record`; the ``phases``, each with ``name``,
             ``from`` and ``to`` in seconds of its times; ``host_memory``, the most that this process ever held, in
-            bytes; ``lost``.
+            bytes, and ``device_memory``, the most that was seen of its memory on a graphics card, None where none was;
+            ``lost``.
         """
+        sampler = self._sampler.record()
+        own = sampler["memory"].get(OWN_GPU_MEMORY)
         return {
-            "sampler": self._sampler.record(),
+            "sampler": sampler,
             "phases": list(self._phases),
             "host_memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            "device_memory": round(own["max"] * 1e6) if own else None,
             "lost": lost,
         }
 

@@ -98,6 +98,13 @@ def speed_ratio(report: Report, model: Model, rate: str) -> float | None:
     return mine / its if mine is not None and its else None
 
 
+def apart(report: Report, model: Model, rate: str) -> bool:
+    """Whether ``model`` and its :func:`speed_reference` were measured in different runs: what differs may be the
+    machine's mood."""
+    reference = speed_reference(report, model, rate)
+    return reference is not None and run_of(report, reference) != run_of(report, model)
+
+
 def runs(report: Report) -> list[tuple[Mapping[str, Any], list[Model]]]:
     """Every run that was watched, in order, with the models that were measured in it."""
     found: list[tuple[Mapping[str, Any], list[Model]]] = []

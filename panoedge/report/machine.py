@@ -26,9 +26,11 @@ def machine(report: Report) -> list[Block]:
 
 
 def _table(report: Report, found: Sequence[tuple[Mapping[str, Any], list[Model]]]) -> Table:
-    heads = ("Mean power W", "Energy J", "Hottest °C", "Host memory")
+    heads = ["Mean power W", "Energy J", "Hottest °C", "Host memory"]
+    on_device = any(run.get("device_memory") for run, _ in found)
     columns = [Column("Measured together", numeric=False), Column("Figures", numeric=False)]
     columns += [Column("Throttled", numeric=False), *map(Column, heads)]
+    columns += [Column("GPU memory")] if on_device else []
     rows = []
     for run, models in found:
         sampler, power = run["sampler"], run["sampler"].get("total_power") or {}
@@ -44,6 +46,7 @@ def _table(report: Report, found: Sequence[tuple[Mapping[str, Any], list[Model]]
                 Cell(text.three_digits(power.get("joules"))),
                 Cell(text.three_digits(hottest)),
                 Cell(text.quantity(run["host_memory"], "B")),
+                *([Cell(text.quantity(run.get("device_memory"), "B"))] if on_device else []),
             ]
         )
     return Table(columns, rows)

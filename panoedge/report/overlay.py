@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from perception.data.images import read_image
 from perception.errors import InputError
 
 FOLDER = "overlays"
@@ -104,15 +105,6 @@ def _load(report: Path, file: str) -> np.ndarray:
             f"{report}: overlay {file!r} lies outside the report's folder; keep pictures beside the report"
         )
     try:
-        data = np.frombuffer(path.read_bytes(), np.uint8)
-    except OSError as error:
-        raise InputError(
-            f"{path}: overlay cannot be read ({error.strerror or error}); copy it along with its report"
-        ) from None
-    try:
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    except cv2.error:
-        image = None
-    if image is None:
-        raise InputError(f"{path}: overlay is not a picture; copy it anew along with its report")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+        return read_image(path)
+    except InputError:
+        raise InputError(f"{report}: overlay {file!r} is no picture that can be read; copy it along") from None

@@ -92,7 +92,8 @@ def _fact(fact: Fact) -> str:
 
 def _table(table: Table) -> str:
     heads = "".join(_head(column) for column in table.columns)
-    rows = "\n".join(_row(table.columns, row) for row in table.rows)
+    spans = _spans(table.rows)
+    rows = "\n".join(_row(table.columns, row, span) for row, span in zip(table.rows, spans, strict=True))
     return f"""<div class="scroll"><table>
 <thead><tr>{heads}</tr></thead>
 <tbody>
@@ -106,12 +107,23 @@ def _head(column: Column) -> str:
     return f'<th scope="col"{_classes(_align(column))}>{swatch}{escape(column.label)}</th>'
 
 
-def _row(columns: Sequence[Column], row: Sequence[Cell]) -> str:
-    """A row without a name of its own goes on with the model above, with no rule in between."""
+def _spans(rows: Sequence[Sequence[Cell]]) -> list[int]:
+    """How many rows each row's first cell stands for: 0 where it is empty, since the one above does."""
+    spans, below = [], 1
+    for first, *_ in reversed(rows):
+        spans.append(below if first.text else 0)
+        below = 1 if first.text else below + 1
+    return spans[::-1]
+
+
+def _row(columns: Sequence[Column], row: Sequence[Cell], span: int) -> str:
+    """A row that goes on with the model above has no rule in between."""
     first, *others = row
     cells = "".join(_cell(cell, column) for cell, column in zip(others, columns[1:], strict=True))
-    head = f'<th scope="row">{_mark(first.mark)}{escape(first.text)}{_aside(first.note)}</th>'
-    return f"<tr{_classes('' if first.text else 'follows')}>{head}{cells}</tr>"
+    if not span:
+        return f'<tr class="follows">{cells}</tr>'
+    rows = f' rowspan="{span}"' if span > 1 else ""
+    return f'<tr><th scope="row"{rows}>{_mark(first.mark)}{escape(first.text)}{_aside(first.note)}</th>{cells}</tr>'
 
 
 def _cell(cell: Cell, column: Column) -> str:

@@ -29,7 +29,7 @@ from panoedge.report.checks import (
     words,
     wrong,
 )
-from perception.errors import InputError
+from perception.errors import MALFORMED, InputError
 from perception.files import read_json
 from perception.spec import InputSpec
 
@@ -37,7 +37,7 @@ SCHEMA = "panoedge.report/1"
 RATES = ("network", "frame", "stream")
 STAGES = ("read", "pre", "copy_in", "compute", "copy_out", "post")
 # What a sampler watches, each kind with its unit; fractions are shown as per cent.
-KINDS = {"power": "W", "temperature": "°C", "clock": "MHz", "load": "%"}
+KINDS = {"power": "W", "temperature": "°C", "clock": "MHz", "load": "%", "memory": "MB"}
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def created_of(report: Mapping[str, Any], model: Mapping[str, Any]) -> str:
 def _input(value: Any, where: str) -> None:
     try:
         InputSpec.from_json(value)
-    except (KeyError, TypeError, ValueError, OverflowError):
+    except MALFORMED:
         raise wrong(where, "size, resize, thresholds and needs_nms", value) from None
 
 
@@ -165,6 +165,7 @@ _PROFILE = record(
         "includes": text,
     }
 )
+_MEMORY = record({"loaded": count, "activations": count, "shared": flag})
 _QUANTITY = record({"mean": difference, "max": difference, "series": many(nullable(difference))})
 _SAMPLER = record(
     {"certified": flag, "faults": many(record({"fault": text, "cure": text}))},
@@ -182,7 +183,7 @@ _RUN = record(
         "phases": many(record({"name": text, "from": number, "to": number})),
         "host_memory": count,
     },
-    {"lost": words},
+    {"lost": words, "device_memory": nullable(count)},
 )
 _MODEL = record(
     {
@@ -207,6 +208,7 @@ _MODEL = record(
         "drop": nullable(_DROP),
         "gates": many(_GATE),
         "profile": nullable(_PROFILE),
+        "memory": nullable(_MEMORY),
     },
 )
 _OVERLAY = record({"title": text, "panels": many(record({"label": text, "file": text}), least=1)})

@@ -1,12 +1,14 @@
 """The tables of speed: frame rates, where the time of a frame goes, and how a network keeps up with a camera."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from panoedge.report import text
 from panoedge.report.blocks import Cell, Column, Table
 from panoedge.report.compare import (
     Model,
     Report,
+    apart,
     date_of,
     devices,
     rate_of,
@@ -16,24 +18,21 @@ from panoedge.report.compare import (
 )
 from panoedge.report.schema import RATES, STAGES, created_of
 from panoedge.report.tables import MODEL, UNKNOWN, device_label, name
+from perception.rooms import rank
 
-_PERCENTILES = ("p50", "p95", "p99", "max")
+_PERCENTILES = ("p50", "p90", "p95", "p99", "max")
+_HEADS = ("FPS", "Ratio", "p50 ms", "p90 ms", "p95 ms", "p99 ms", "Longest ms", "Jitter ms", "Frames timed")
 
 
 def speeds(report: Report) -> Table:
     """The three frame rates of every model with the time each frame took."""
     several = len(devices(report)) > 1 or len({created_of(report, model) for model in report["models"]}) > 1
-    heads = ("FPS", "Ratio", "p50 ms", "p95 ms", "p99 ms", "Longest ms", "Jitter ms", "Frames timed")
-    columns = [MODEL, Column("Rate", numeric=False), *map(Column, heads)]
-    columns += [Column("Device, date", numeric=False)] if several else []
     rows = []
     for model in report["models"]:
-        timed = [_timing(report, model, rate) for rate in RATES] if model["speed"] else [[UNKNOWN] * (1 + len(heads))]
-        where = [device_label(report, model), date_of(report, model)] if model["speed"] else [text.NONE]
-        for place, cells in enumerate(timed):
-            first = Cell("") if place else name(report, model)
-            rows.append([first, *cells, *([Cell("".join(where[place : place + 1]))] if several else [])])
-    return Table(columns, rows)
+        first = replace(name(report, model), note=_where(report, model) if several and model["speed"] else "")
+        timed = [_timing(report, model, rate) for rate in RATES] if model["speed"] else [[UNKNOWN] * (1 + len(_HEADS))]
+        rows += [[Cell("") if place else first, *cells] for place, cells in enumerate(timed)]
+    return Table([MODEL, Column("Rate", numeric=False), *map(Column, _HEADS)], rows)
 
 
 def split(report: Report) -> Table | None:
@@ -45,7 +44,7 @@ def split(report: Report) -> Table | None:
 def rooms(report: Report) -> Table | None:
     """Which part of a network takes how long, None where no model was profiled."""
     known = [(model, profile["rooms"]) for model in report["models"] if (profile := model.get("profile"))]
-    found = list(dict.fromkeys(room for _, parts in known for room in parts))
+    found = sorted({room for _, parts in known for room in parts}, key=rank)
     return _parts(report, known, found) if known else None
 
 
@@ -78,7 +77,7 @@ def _parts(report: Report, known: Sequence[tuple[Model, Mapping[str, float | Non
 def _timing(report: Report, model: Model, rate: str) -> list[Cell]:
     timed = rate_of(model, rate)
     if not timed:
-        return [Cell(rate), *[UNKNOWN] * 8]
+        return [Cell(rate), *[UNKNOWN] * len(_HEADS)]
     joule = timed.get("frames_per_joule")
     return [
         Cell(rate, "not steady" if timed.get("steady") is False else ""),
@@ -95,5 +94,19 @@ def _ratio(report: Report, model: Model, rate: str) -> Cell:
     reference, recorded = speed_reference(report, model, rate), recorded_ratio(model, rate)
     notes = [f"{recorded['min']:.2f} to {recorded['max']:.2f}"] if recorded else []
     if reference is not None and reference is not model and reference is not report["models"][0]:
-        notes.append(f"of {reference['name']}")
+        notes.append(f"of {_short(reference['name'], model['name'])}")
+    if apart(report, model, rate):
+        notes.append("in another run")
     return Cell(text.times(speed_ratio(report, model, rate)), "\n".join(notes))
+
+
+def _where(report: Report, model: Model) -> str:
+    """Device and date, as far as the name does not say them."""
+    facts = (device_label(report, model), date_of(report, model))
+    return ", ".join(fact for fact in facts if fact not in model["name"])
+
+
+def _short(name: str, beside: str) -> str:
+    """``name`` without the label in parentheses that it shares with the one ``beside`` it."""
+    plain, opening, label = name.partition(" (")
+    return plain if opening and beside.endswith(opening + label) else name

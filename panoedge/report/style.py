@@ -57,6 +57,7 @@ thead th { padding-top: 0; font-size: 0.83rem; white-space: nowrap; vertical-ali
 tbody th { position: sticky; left: 0; padding-left: 0; background: var(--page); min-width: 8em; max-width: 18em; }
 thead th:first-child { padding-left: 0; }
 tbody th:has(.mark) { padding-left: 1.6em; text-indent: -1.6em; }
+tbody th .aside { text-indent: 0; }
 tbody tr { border-top: 1px solid var(--line); break-inside: avoid; }
 tbody tr:last-child { border-bottom: 1px solid var(--line); }
 tbody tr.follows { border-top: 0; }

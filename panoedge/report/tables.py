@@ -69,6 +69,7 @@ def accuracy_notes(report: Report) -> Notes:
 def sizes(report: Report) -> Table:
     """Parameters, multiply-accumulates and bytes, each with its change against the first model, and which file."""
     reference, *_ = report["models"]
+    loaded = any(model.get("memory") for model in report["models"])
     rows = []
     for model in report["models"]:
         spec = InputSpec.from_json(model["input"])
@@ -81,11 +82,12 @@ def sizes(report: Report) -> Table:
                 Cell(" ".join([model["kind"], model["precision"] or ""]).strip()),
                 Cell(f"{spec.size[0]}×{spec.size[1]}", spec.resize),
                 *(Cell(value, change) for value, change in zip(values, changes, strict=True)),
+                *([_memory(model)] if loaded else []),
                 Cell(text.base_name(model["file"]), model["sha256"][:12]),
             ]
         )
-    heads = ["Network", "Kind", "Input H×W", *("Parameters", "MACs", "File size"), "File, SHA-256"]
-    numeric = {"Parameters", "MACs", "File size"}
+    numeric = ["Parameters", "MACs", "File size", *(["GPU memory"] if loaded else [])]
+    heads = ["Network", "Kind", "Input H×W", *numeric, "File, SHA-256"]
     return Table([MODEL, *(Column(head, head in numeric) for head in heads)], rows)
 
 
@@ -121,6 +123,18 @@ def mark(report: Report, model: Model) -> int:
 def name(report: Report, model: Model) -> Cell:
     """The first cell of a model's row."""
     return Cell(model["name"], mark=mark(report, model))
+
+
+def _memory(model: Model) -> Cell:
+    """What the engine took when it was loaded, and how much of that is for activations."""
+    taken = model.get("memory")
+    if not taken:
+        return UNKNOWN
+    notes = [
+        f"{text.quantity(taken['activations'], 'B')} activations",
+        *(["shared with host"] if taken["shared"] else []),
+    ]
+    return Cell(text.quantity(taken["loaded"], "B"), "\n".join(notes))
 
 
 def _accuracy(measure: Measure, model: Model, reference: Model) -> Cell:

@@ -6,6 +6,7 @@ from panoedge.report.compare import (
     MAP50,
     Model,
     Report,
+    apart,
     fps_of,
     largest_drop,
     ratio,
@@ -52,6 +53,7 @@ def _faster(report: Report, model: Model, reference: Model) -> list[Fact]:
         if other is None or other is model or (share := speed_ratio(report, model, rate)) is None:
             continue
         detail = f"{text.three_digits(fps_of(other, rate))} to {text.three_digits(fps_of(model, rate))}"
+        detail += ", in another run" if apart(report, model, rate) else ""
         against = "" if other is reference else f", against {other['name']}"
         facts.append(Fact(text.times(share), f"{rate} FPS{against}", detail))
     return facts

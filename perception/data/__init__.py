@@ -5,7 +5,7 @@ Examples:
     for name, image in pictures(Path("drive.mp4")): ...         of a picture, a folder of pictures or a video
 """
 
-from perception.data.dataset import ON_BAD, Dataset, OnBad, open_dataset
+from perception.data.dataset import ON_BAD, Dataset, OnBad, open_dataset, open_pictures
 from perception.data.images import pictures
 
-__all__ = ["ON_BAD", "Dataset", "OnBad", "open_dataset", "pictures"]
+__all__ = ["ON_BAD", "Dataset", "OnBad", "open_dataset", "open_pictures", "pictures"]

@@ -9,8 +9,8 @@ import numpy as np
 
 from perception.data.folders import find_images, image_files
 from perception.data.images import read_image
-from perception.data.labels import LabelList, boxes_of
-from perception.data.layouts import PART_OF, Parts, find_layout
+from perception.data.labels import LabelList, boxes_of, yolo_folder
+from perception.data.layouts import LAYOUTS, PART_OF, Parts, find_layout
 from perception.errors import InputError
 from perception.tasks import DETECTION, DRIVABLE, LANE, TASKS, Sample
 
@@ -29,7 +29,7 @@ class Dataset:
     Attributes:
         root: the folder the layout's paths start from.
         split: such as ``val``.
-        layout: ``yolop``, ``rmt-ppad`` or ``bdd100k``.
+        layout: ``yolop``, ``rmt-ppad`` or ``bdd100k``; ``pictures`` where there is nothing else.
         names: stems of the frames, sorted.
         tasks: those that are labelled, in the order of :data:`perception.tasks.TASKS`.
         left_out: why pictures are no frames, one line each; of ``on_bad="skip"``.
@@ -109,6 +109,28 @@ def open_dataset(root: Path, split: str = "val", tasks: Iterable[str] = (), on_b
     return Dataset(
         root, split, layout.name, tuple(files), labelled, (*doubles, *lacking), file_names, parts, layout.vehicles
     )
+
+
+def open_pictures(root: Path, split: str, on_bad: OnBad = "stop") -> Dataset:
+    """Open the pictures of one split, whatever labels there are; no task of theirs is labelled.
+
+    Args:
+        root: folder of a data set of any layout, or of pictures, not in subfolders, all of which are then the split.
+        split: such as ``train``.
+        on_bad: what to do about pictures that share a name.
+
+    Raises:
+        InputError: no pictures, or what ``on_bad`` is about.
+    """
+    root = Path(root)
+    known = [(layout.name, layout.parts(base, split)) for base in (root, root / "bdd100k") for layout in LAYOUTS]
+    for layout, parts in [*known, ("pictures", Parts(root, yolo_folder(root), {}))]:
+        files, doubles = _pictures(parts.images, on_bad)
+        if files:
+            names = tuple(file.name for file in files.values())
+            return Dataset(root, split, layout, tuple(files), (), tuple(doubles), names, parts, frozenset())
+    places = ", ".join(layout.images for layout in LAYOUTS).format(split=split)
+    raise InputError(f"{root}: no pictures in it, nor in {places}")
 
 
 def _pictures(folder: Path, on_bad: OnBad) -> tuple[dict[str, Path], list[str]]:

@@ -1,4 +1,7 @@
-"""Reading pictures, masks and videos with OpenCV; a file that is not whole is an error, never half a picture."""
+"""Reading pictures, masks and videos with OpenCV; a file that is not whole is an error, never half a picture.
+
+Pictures are JPEG and PNG files, whatever their names say: OpenCV's other decoders see nothing of a stranger's file.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from perception.data.claims import is_plausible
 from perception.data.folders import IMAGE_SUFFIXES, image_files
 from perception.errors import InputError
 from perception.files import read_bytes
@@ -66,11 +70,11 @@ def _decode(path: Path, flags: int) -> np.ndarray:
     if data.startswith(b"\xff\xd8") and _is_cut_off(data):
         raise InputError(f"{path}: the end of this JPEG is missing, copy the file again")
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if is_plausible(data) else None
     except cv2.error:
         image = None
     if image is None:
-        raise InputError(f"{path}: cannot be decoded as a picture, copy the file again")
+        raise InputError(f"{path}: cannot be decoded as a JPEG or PNG picture, copy the file again")
     return image
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from perception.data.folders import file_of, stems
-from perception.errors import InputError
+from perception.errors import MALFORMED, InputError
 from perception.files import patiently, read_bytes, read_json
 
 # BDD100K's ten, three of them also by the names they had before 2020, and those its detection task does not count.
@@ -20,8 +20,6 @@ BDD_CATEGORIES = frozenset(
     {"car", "bus", "truck", "train", "person", "pedestrian", "rider", "bike", "bicycle", "motor", "motorcycle"}
     | {"traffic light", "traffic sign", "other person", "other vehicle", "trailer"}
 )
-# What a label that is not of the expected form makes the parsers below stumble over.
-_MALFORMED = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 
 
 class Label(NamedTuple):
@@ -80,8 +78,8 @@ class LabelList:
         """Labels of one frame; raises :class:`InputError` where they are missing or malformed."""
         entry = patiently(self.path, partial(self._cut, *self._index[name]))
         try:
-            return _labels(json.loads(entry).get("labels"))
-        except _MALFORMED:
+            return _labels(json.loads(entry.decode("utf-8")).get("labels"))
+        except MALFORMED:
             raise InputError(f"{self.where(name)}: not in BDD100K's form (labels[].box2d)") from None
 
     def _cut(self, start: int, end: int) -> bytes:
@@ -101,7 +99,7 @@ class LabelList:
             while (found := next_entry.search(text, end)) and found[0] != "]":
                 entry, end = decode(text, found.start())
                 index[Path(entry["name"]).stem] = found.start(), end
-        except _MALFORMED:
+        except MALFORMED:
             raise InputError(f"{self.path}: not a list of labelled frames in BDD100K's form") from None
         if not found:
             raise InputError(f"{self.path}: the list of frames has no end, copy the file again")
@@ -123,9 +121,10 @@ def yolo_folder(folder: Path) -> LabelFolder:
 
 def boxes_of(labels: Iterable[Label], categories: frozenset[str], size: tuple[int, int]) -> np.ndarray:
     """Boxes of ``categories`` as float32 ``[N, 4]``, clipped to the picture; those left without area are dropped."""
-    boxes = np.array([label.box for label in labels if label.category in categories], np.float32).reshape(-1, 4)
+    boxes = np.array([label.box for label in labels if label.category in categories], np.float64).reshape(-1, 4)
     height, width = size
-    boxes = np.clip(boxes, 0, np.array([width, height, width, height], np.float32))
+    # Clipped first: what a file says may be beyond all float32.
+    boxes = np.clip(boxes, 0, [width, height, width, height]).astype(np.float32)
     return boxes[(boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])]
 
 
@@ -133,7 +132,7 @@ def _read_bdd(path: Path, size: tuple[int, int]) -> list[Label]:
     data = read_json(path)
     try:
         return _labels(data["frames"][0].get("objects"))
-    except _MALFORMED:
+    except MALFORMED:
         raise InputError(f"{path}: not a label file in BDD100K's form (frames[0].objects[].box2d)") from None
 
 

@@ -49,9 +49,12 @@ class Network(nn.Module):
     Class attributes:
         name: the name in checkpoints and on the command line.
         taps: modules whose outputs are distilled, path by tap name.
-        regions: which modules may lose channels: paths (prefixes) by region name; the first is the default.
+        regions: which modules may lose channels: paths (prefixes) by region name; the first is the default. One
+            that is called ``backbone`` is told apart in exported files and in what is measured of them.
         protected: paths of layers whose outputs have a fixed meaning and keep every channel.
         mean, std: what images in [0, 1] are normalised with, per channel.
+        mask_strides: what its argument ``mask_stride`` may be, where it has one: pixels between the positions that mask
+            heads compute at.
 
     Attributes:
         config: keyword arguments that make the same network again, JSON values only.
@@ -64,6 +67,7 @@ class Network(nn.Module):
     protected: ClassVar[tuple[str, ...]]
     mean: ClassVar[tuple[float, float, float]] = (0.0, 0.0, 0.0)
     std: ClassVar[tuple[float, float, float]] = (1.0, 1.0, 1.0)
+    mask_strides: ClassVar[tuple[int, ...]] = ()
 
     config: dict[str, Any]
     spec: InputSpec

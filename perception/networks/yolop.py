@@ -9,7 +9,9 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
+from perception.errors import require
 from perception.geometry import check_size
 from perception.networks.base import Decoded, Network, Raw, Targets
 from perception.networks.layers import Concat, Upsample, chain, check_width, scaled
@@ -144,9 +146,11 @@ class YOLOP(Network):
         width: multiplies every channel count; below 1 counts are rounded up to multiples of 8.
         size: network input ``(height, width)``, pixels.
         resize: how pictures are placed in it.
+        mask_stride: pixels between the positions that the last layers of the mask heads compute at. Above 1 the last
+            convolution writes a block of that many rows and columns of both classes, so that masks keep all pixels.
 
     Raises:
-        InputError: where ``size`` is no multiple of 32 or ``width`` makes no sense.
+        InputError: where ``size`` is no multiple of 32, ``width`` makes no sense or ``mask_stride`` is not offered.
     """
 
     name = "yolop"
@@ -162,15 +166,24 @@ class YOLOP(Network):
     regions = {  # noqa: RUF012
         "all": ("model",),
         "backbone+neck": tuple(f"model.{index}" for index in range(24)),
+        "backbone": tuple(f"model.{index}" for index in range(10)),
     }
     protected = ("model.24", "model.33", "model.42")
+    mask_strides = (1, 2, 4)
     mean = (0.485, 0.456, 0.406)
     std = (0.229, 0.224, 0.225)
 
-    def __init__(self, width: float = 1.0, size: tuple[int, int] = (384, 640), resize: str = "letterbox"):
+    def __init__(
+        self,
+        width: float = 1.0,
+        size: tuple[int, int] = (384, 640),
+        resize: str = "letterbox",
+        mask_stride: int = 1,
+    ):
         super().__init__()
         check_width(width)
-        self.config = {"width": width, "size": list(size), "resize": resize}
+        require(mask_stride in self.mask_strides, "mask_stride", mask_stride, f"one of {self.mask_strides}")
+        self.config = {"width": width, "size": list(size), "resize": resize, "mask_stride": mask_stride}
         self.spec = InputSpec(check_size((size[0], size[1])), resize)  # type: ignore[arg-type]
 
         def c(channels: int) -> int:
@@ -182,11 +195,11 @@ class YOLOP(Network):
                 Upsample(),
                 BottleneckCSP(c(128), c(64)),
                 Conv(c(64), c(32), 3),
-                Upsample(),
+                Upsample() if mask_stride < 4 else nn.Identity(),
                 Conv(c(32), c(16), 3),
                 BottleneckCSP(c(16), c(8)),
-                Upsample(),
-                Conv(c(8), 2, 3),
+                Upsample() if mask_stride < 2 else nn.Identity(),
+                Conv(c(8), 2 * mask_stride**2, 3),
             ]
 
         self.model = nn.ModuleList(
@@ -239,9 +252,13 @@ class YOLOP(Network):
         p32 = m[23](m[22]([m[21](p16), n32]))
         return {
             DETECTION: m[24]([p8, p16, p32]),
-            DRIVABLE: chain(m[25:34], shared),
-            LANE: chain(m[34:43], shared),
+            DRIVABLE: self._mask(m[25:34], shared),
+            LANE: self._mask(m[34:43], shared),
         }
+
+    def _mask(self, head: nn.ModuleList, shared: Tensor) -> Tensor:
+        logits, stride = chain(head, shared), self.config["mask_stride"]
+        return logits if stride == 1 else functional.pixel_shuffle(logits, stride)
 
     @property
     def _detect(self) -> Detect:

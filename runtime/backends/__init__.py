@@ -30,6 +30,36 @@ class Split:
     copy_out: float | None
 
 
+@dataclass(frozen=True)
+class DeviceMemory:
+    """What a network takes of a device's memory.
+
+    Attributes:
+        loaded: bytes that were free before it was opened and are not any more; CUDA's own needs are not among them.
+        activations: bytes of ``loaded`` that hold values between layers, once an inference at a time.
+        shared: whether host and device have one memory, so that others' doings are in ``loaded`` too.
+    """
+
+    loaded: int
+    activations: int
+    shared: bool
+
+
+@dataclass(frozen=True)
+class TimedLayer:
+    """One layer of what a library made of a network.
+
+    Attributes:
+        name: as the library calls it.
+        says: what else it says that may hold names of the file's nodes and values, the closest to the layer first.
+        ms: milliseconds, one inference after the other.
+    """
+
+    name: str
+    says: tuple[str, ...]
+    ms: list[float]
+
+
 class Model(Protocol):
     """A network, opened and ready to be measured.
 
@@ -74,6 +104,12 @@ class Backend(Model, Protocol):
 
     def bound(self, images: np.ndarray) -> Callable[[], None]:
         """A call that only computes: the batch is on the device already and the outputs stay there."""
+
+    def layers(self, images: np.ndarray, count: int) -> list[TimedLayer]:
+        """Answer ``count`` times with the library's own profiler at work; its layers in order of computation."""
+
+    def memory(self) -> DeviceMemory | None:
+        """What it takes of the device's memory; None where the library does not tell, or there is no device."""
 
     def describe(self) -> dict[str, str | int]:
         """Library, version and device, flat, for reports."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from perception.engine_file import read_record
 from runtime.backends import Provider
-from runtime.backends.onnxruntime import element_type, import_library, open_session
+from runtime.backends.onnxruntime import ON_CPU, element_type, import_library, open_session
 from runtime.backends.tensorrt import TensorRT
 from runtime.timing import Lap, stopwatch
 
@@ -46,7 +46,7 @@ class _BareEngine(TensorRT):
 def _bare_session(path: Path, provider: Provider, threads: int) -> Callable[[], Lap]:
     library = import_library(path)
     session = open_session(library, path, provider, threads)
-    on_host = session.get_providers()[0] == "CPUExecutionProvider"
+    on_host = session.get_providers()[0] == ON_CPU
     device = "cpu" if on_host else "cuda"
     source = session.get_inputs()[0]
     ones = np.ones(source.shape, element_type(source.type))

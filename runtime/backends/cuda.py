@@ -51,6 +51,11 @@ class Device:
         finally:
             self._cuda.Context.pop()
 
+    def free_memory(self) -> int:
+        """Bytes of the GPU's memory that nobody holds now."""
+        free, _ = self._cuda.mem_get_info()
+        return free
+
     def stream(self) -> Stream:
         """A queue of work that is done in order."""
         return self._cuda.Stream()

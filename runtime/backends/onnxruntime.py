@@ -1,5 +1,6 @@
 """Run an ONNX file with ONNX Runtime, on the CPU or through its CUDA and TensorRT providers."""
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
@@ -13,15 +14,18 @@ from perception.files import read_json
 from perception.onnx_metadata import parse_deployed
 from perception.spec import ONNX_METADATA_KEY, Deployed
 from perception.tasks import Outputs, output_names
-from runtime.backends import Provider, Split
+from runtime.backends import Provider, Split, TimedLayer
+from runtime.backends.onnxruntime_events import timed_layers
 from runtime.backends.signature import INPUT, check_signature
+from runtime.onnx_graph import read_graph
 
+ON_CPU = "CPUExecutionProvider"
 # What is tried, in this order; ONNX Runtime hands operators that one cannot take to the next.
 _PROVIDERS: dict[Provider, tuple[str, ...]] = {
-    "auto": ("CUDAExecutionProvider", "CPUExecutionProvider"),
-    "cpu": ("CPUExecutionProvider",),
-    "cuda": ("CUDAExecutionProvider", "CPUExecutionProvider"),
-    "tensorrt": ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"),
+    "auto": ("CUDAExecutionProvider", ON_CPU),
+    "cpu": (ON_CPU,),
+    "cuda": ("CUDAExecutionProvider", ON_CPU),
+    "tensorrt": ("TensorrtExecutionProvider", "CUDAExecutionProvider", ON_CPU),
 }
 # ONNX's names of element types, where NumPy has another.
 _TYPES = {"float": "float32", "double": "float64"}
@@ -41,7 +45,7 @@ class OnnxRuntime:
         self.batch = _check_signature(path, self._session, self.info)
         self.provider: str = self._session.get_providers()[0]
         self._shape = (self.batch, *self.info.spec.size, 3)
-        on_host = self.provider == "CPUExecutionProvider"
+        on_host = self.provider == ON_CPU
         self._device = None if on_host else self._binding("cuda")
 
     def infer(self, images: np.ndarray) -> Outputs:
@@ -70,21 +74,24 @@ class OnnxRuntime:
         binding.copy_in(images)
         return binding.compute
 
-    def trace(self, images: np.ndarray, count: int, graph: Path) -> list[dict[str, Any]]:
-        """Run ``count`` times in a second session and return the events of the library's profiler.
-
-        The graph that the library made of the file is written to ``graph``; events name its nodes.
-        """
+    def layers(self, images: np.ndarray, count: int) -> list[TimedLayer]:
+        """Time the layers of the graph that the library makes of the file, in a session of its own."""
         options = _options(self._library, self._session.get_session_options().intra_op_num_threads)
-        options.enable_profiling = True
-        options.profile_file_prefix = str(graph.with_suffix(""))
-        options.optimized_model_filepath = str(graph)
-        # It warns that such a graph suits this machine only.
+        # It warns that the graph which it writes suits this machine only.
         options.log_severity_level = 3
-        session = self._library.InferenceSession(str(self.path), options, providers=self._session.get_providers())
-        for _ in range(count):
-            session.run(None, {INPUT: images})
-        return read_json(Path(session.end_profiling()))
+        with tempfile.TemporaryDirectory() as folder:
+            graph = Path(folder) / "optimised.onnx"
+            options.enable_profiling = True
+            options.profile_file_prefix = str(graph.with_suffix(""))
+            options.optimized_model_filepath = str(graph)
+            session = self._library.InferenceSession(str(self.path), options, providers=self._session.get_providers())
+            for _ in range(count):
+                session.run(None, {INPUT: images})
+            events = read_json(Path(session.end_profiling()))
+            return timed_layers(events, read_graph(graph))
+
+    def memory(self) -> None:
+        """The library does not tell."""
 
     def describe(self) -> dict[str, str | int]:
         """Version, execution provider and the providers this build of the library has."""

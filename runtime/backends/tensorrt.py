@@ -18,9 +18,10 @@ from perception.errors import InputError
 from perception.gpu import find_gpu
 from perception.tasks import Outputs
 from perception.tensorrt_library import Journal, load
-from runtime.backends import Split
+from runtime.backends import DeviceMemory, Split, TimedLayer
 from runtime.backends.cuda import Device
 from runtime.backends.engine_fit import check_fits
+from runtime.backends.engine_layers import timed_layers
 from runtime.backends.flight import Flight, Tensors
 from runtime.backends.signature import INPUT, check_signature
 
@@ -53,12 +54,14 @@ class TensorRT:
         self._device: Device | None = Device(path)
         try:
             with self._active() as device:
+                free = device.free_memory()
                 self._copy_in, self._compute, self._copy_out = (device.stream() for _ in range(3))
                 self._load()
                 self._tensors = self._read_tensors()
                 self.batch = self._check_signature()
                 for _ in range(_FLIGHTS):
                     self._flights.append(self._new_flight(device))
+                self._memory = self._taken(device, free)
         except BaseException:
             self.close()
             raise
@@ -117,6 +120,20 @@ class TensorRT:
 
         return compute
 
+    def layers(self, images: np.ndarray, count: int) -> list[TimedLayer]:
+        """Time the layers of the engine."""
+        self._check(images)
+        with self._lock, self._active():
+            flight = self._next()
+            flight.upload(images, self._copy_in)
+            self._copy_in.synchronize()
+            addresses = {name: buffer.address for name, buffer in flight.buffers.items()}
+            return timed_layers(self._trt, self._engine, addresses, self._compute, count)
+
+    def memory(self) -> DeviceMemory:
+        """As it was when the engine had been loaded."""
+        return self._memory
+
     def describe(self) -> dict[str, str | int]:
         """Library and GPU, and how it is used."""
         return {
@@ -161,6 +178,10 @@ class TensorRT:
         self._context = self._engine.create_execution_context() if self._engine else None
         if self._context is None:
             raise InputError(f"{self.path}: cannot be run: {self._journal.cause()}")
+
+    def _taken(self, device: Device, free: int) -> DeviceMemory:
+        """Of the memory that was ``free`` before."""
+        return DeviceMemory(max(0, free - device.free_memory()), self._engine.device_memory_size_v2, device.mapped)
 
     def _read_tensors(self) -> Tensors:
         engine = self._engine

@@ -84,9 +84,9 @@ class Others:
 def _machine(root: Path) -> tuple[float, float] | None:
     """Busy and total seconds of all cores together since the start; waiting for a disk is not busy."""
     name, *columns = read_text(root / "proc/stat").partition("\n")[0].split() or [""]
-    if name != "cpu" or len(columns) < _COLUMNS:
+    ticks = [int(column) / _TICKS for column in columns[:_COLUMNS] if column.isdecimal()]
+    if name != "cpu" or len(ticks) < _COLUMNS:
         return None
-    ticks = [int(column) / _TICKS for column in columns[:_COLUMNS]]
     return sum(ticks) - sum(ticks[column] for column in _IDLE), sum(ticks)
 
 
@@ -96,7 +96,7 @@ def _processes(root: Path) -> dict[int, tuple[str, float]]:
     for entry in (root / "proc").glob("[0-9]*/stat"):
         # The name is in parentheses and may hold anything; user and system time are the 12th and 13th after it.
         head, _, tail = read_text(entry).rpartition(")")
-        columns = tail.split()
-        if len(columns) > 12:
-            found[int(entry.parent.name)] = (head.partition("(")[2], (int(columns[11]) + int(columns[12])) / _TICKS)
+        used = [int(column) / _TICKS for column in tail.split()[11:13] if column.isdecimal()]
+        if len(used) == 2:
+            found[int(entry.parent.name)] = (head.partition("(")[2], sum(used))
     return found

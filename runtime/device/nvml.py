@@ -4,12 +4,16 @@ Functions and constants from NVIDIA's NVML API reference. Not tried on a GPU by 
 """
 
 import ctypes
+import os
 from typing import Any
 
 _LIBRARY = "libnvidia-ml.so.1"
 _SUCCESS = 0
 _CORE_TEMPERATURE = 0
 _SM_CLOCK, _MEMORY_CLOCK = 1, 2
+_MOST_PROCESSES = 64
+# NVML_VALUE_NOT_AVAILABLE
+_UNKNOWN = 2**64 - 1
 # Bits of nvmlClocksEventReasons that mean that the GPU is slower than it could be.
 _SLOWED = {
     0x04: "power cap",
@@ -22,6 +26,15 @@ _SLOWED = {
 
 class _Utilisation(ctypes.Structure):
     _fields_ = (("gpu", ctypes.c_uint), ("memory", ctypes.c_uint))
+
+
+class _Process(ctypes.Structure):
+    _fields_ = (
+        ("pid", ctypes.c_uint),
+        ("used", ctypes.c_ulonglong),
+        ("gpu_instance", ctypes.c_uint),
+        ("compute_instance", ctypes.c_uint),
+    )
 
 
 class Gpu:
@@ -58,6 +71,17 @@ class Gpu:
         found = _Utilisation()
         status = self._library.nvmlDeviceGetUtilizationRates(self._handle, ctypes.byref(found))
         return found.gpu / 100 if status == _SUCCESS else None
+
+    def own_megabytes(self) -> float | None:
+        """Memory that this process holds; None where it is not listed, as in most containers."""
+        found, count = (_Process * _MOST_PROCESSES)(), ctypes.c_uint(_MOST_PROCESSES)
+        # Drivers before 510 have another structure under another name.
+        ask = getattr(self._library, "nvmlDeviceGetComputeRunningProcesses_v3", None)
+        if ask is None or ask(self._handle, ctypes.byref(count), found) != _SUCCESS:
+            return None
+        own = (process.used for process in found[: count.value] if process.pid == os.getpid())
+        used = next(own, _UNKNOWN)
+        return None if used == _UNKNOWN else used / 1e6
 
     def slowed(self) -> list[str]:
         """Why it is slower than it could be, now; empty where nothing holds it back."""

@@ -26,7 +26,7 @@ _POINTS = 120
 
 
 class Sampler:
-    """Reads power, temperatures, clocks and load at even distances, in a thread of its own.
+    """Reads power, temperatures, clocks, load and memory at even distances, in a thread of its own.
 
     Its cost is measured by ``benchmarks/sampler.py``. What vanishes meanwhile (a core that goes offline) reads as
     None from then on.
@@ -88,11 +88,11 @@ class Sampler:
 
         Returns:
             ``seconds`` watched, ``period`` and number of ``samples``; ``times`` (seconds from the start) of the
-            course; by kind (``power`` in W, ``temperature`` in °C, ``clock`` in MHz, ``load`` as a fraction) and name
-            the ``mean``, ``min``, ``max`` and ``series`` of each quantity; ``total_power`` with the names it adds up,
-            mean ``watts`` and ``joules`` (None where no power can be read); ``others``, the cores that other processes
-            kept busy; ``throttled``, None or the seconds ``at`` which it began and what it was ``by``; ``certified``,
-            and the ``faults`` against it, each with its ``cure``.
+            course; by kind (``power`` in W, ``temperature`` in °C, ``clock`` in MHz, ``load`` as a fraction,
+            ``memory`` in MB) and name the ``mean``, ``min``, ``max`` and ``series`` of each quantity; ``total_power``
+            with the names it adds up, mean ``watts`` and ``joules`` (None where no power can be read); ``others``, the
+            cores that other processes kept busy; ``throttled``, None or the seconds ``at`` which it began and what it
+            was ``by``; ``certified``, and the ``faults`` against it, each with its ``cure``.
         """
         if self._final:
             return self._final

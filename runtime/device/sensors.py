@@ -1,11 +1,14 @@
-"""Everything on this machine that is worth watching while it computes: power, temperature, clocks, load.
+"""Everything on this machine that is worth watching while it computes: power, temperature, clocks, load, memory.
 
 Names of files from the kernel's hwmon, thermal, devfreq and powercap documentation and NVIDIA's developer guide for
 Jetson Linux. Not tried on a board by us.
 """
 
+import os
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -15,13 +18,16 @@ from runtime.device.load import CpuLoad
 from runtime.device.nvml import Gpu
 from runtime.device.rapl import Package
 
-Kind = Literal["power", "temperature", "clock", "load"]
-# Watts, degrees Celsius, megahertz, fractions of 1.
-KINDS: tuple[Kind, ...] = ("power", "temperature", "clock", "load")
+Kind = Literal["power", "temperature", "clock", "load", "memory"]
+# Watts, degrees Celsius, megahertz, fractions of 1, megabytes.
+KINDS: tuple[Kind, ...] = ("power", "temperature", "clock", "load", "memory")
+# Memory of the graphics card that this process holds.
+OWN_GPU_MEMORY = "GPU, this process"
 
 # A module's whole consumption: one rail on Orin Nano and NX, the sum of three on AGX Orin (its VDDQ rail hangs on
 # VIN_SYS_5V0). On a computer what can be told: the processor package and the graphics card.
 _TOTALS = (("VDD_IN",), ("VDD_GPU_SOC", "VDD_CPU_CV", "VIN_SYS_5V0"))
+_PAGE = os.sysconf("SC_PAGE_SIZE")
 # JetPack 6 and 7, then 5; thousandths of the time.
 _GPU_LOADS = ("sys/devices/platform/gpu.0/load", "sys/devices/gpu.0/load")
 
@@ -37,7 +43,8 @@ class Sensor:
 
 def sensors(root: Path, gpu: Gpu | None) -> list[Sensor]:
     """All sensors under ``root`` and of ``gpu``; none on a machine that shows nothing."""
-    return [*_rails(root), *_packages(root), *_zones(root), *_rates(root), *_loads(root), *_card(gpu)]
+    watched = (_rails, _packages, _zones, _rates, _loads, _memory)
+    return [*(sensor for find in watched for sensor in find(root)), *_card(gpu)]
 
 
 def whole_power(names: Iterable[str]) -> tuple[str, ...]:
@@ -97,6 +104,26 @@ def _loads(root: Path) -> list[Sensor]:
     return [*processor, *(Sensor("load", "GPU", _scaled(path, 1000)) for path in gpus[:1])]
 
 
+def _memory(root: Path) -> list[Sensor]:
+    """Of this process; on boards also of all, for what an integrated GPU takes of the memory is seen there only."""
+    known = [Sensor("memory", "this process", partial(_resident, root / "proc/self/statm"))]
+    if any(clock.name == "GPU" for clock in clocks(root)):
+        known.append(Sensor("memory", "all processes", partial(_in_use, root / "proc/meminfo")))
+    return [sensor for sensor in known if sensor.read() is not None]
+
+
+def _resident(statm: Path) -> float | None:
+    """proc(5): the second number counts pages in memory."""
+    pages = read_text(statm).split()
+    return int(pages[1]) * _PAGE / 1e6 if len(pages) > 1 else None
+
+
+def _in_use(meminfo: Path) -> float | None:
+    """What is not available to a new process."""
+    kib = dict(re.findall(r"^(MemTotal|MemAvailable):\s*(\d+) kB", read_text(meminfo), re.MULTILINE))
+    return (int(kib["MemTotal"]) - int(kib["MemAvailable"])) * 1024 / 1e6 if len(kib) == 2 else None
+
+
 def _card(gpu: Gpu | None) -> list[Sensor]:
     if gpu is None:
         return []
@@ -106,6 +133,7 @@ def _card(gpu: Gpu | None) -> list[Sensor]:
         Sensor("clock", "GPU", gpu.mhz),
         Sensor("clock", "GPU memory", gpu.memory_mhz),
         Sensor("load", "GPU", gpu.load),
+        Sensor("memory", OWN_GPU_MEMORY, gpu.own_megabytes),
     ]
     # A Jetson's NVML knows next to nothing, and its files say it all.
     return [sensor for sensor in known if sensor.read() is not None]

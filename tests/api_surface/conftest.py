@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "panoedge" / "tensorrt-bindings"
-# JetPack 6.2's, the last but one of the 10.x line on x86 with CUDA 12, and one that has weak typing removed.
+# JetPack 6.2's, one of the 10.x line on x86 with CUDA 12, JetPack 7.2's, and one that has weak typing removed.
 BINDINGS = {
     "10.3.0": "tensorrt-cu12-bindings",
     "10.13.3.9": "tensorrt-cu12-bindings",
+    "10.16.1.11": "tensorrt-cu13-bindings",
     "11.4.0.106": "tensorrt-cu13-bindings",
 }
 _LIBRARIES = ("nvinfer", "nvinfer_plugin", "nvonnxparser")

@@ -10,6 +10,7 @@ FILES = (
     "export/build_progress.py",
     "export/engine.py",
     "perception/tensorrt_library.py",
+    "runtime/backends/engine_layers.py",
     "runtime/backends/tensorrt.py",
 )
 MODULE = "trt"
@@ -32,7 +33,7 @@ RTX_ONLY = frozenset(
     {"ComputeCapability", "IBuilderConfig.num_compute_capabilities", "IBuilderConfig.set_compute_capability"}
 )
 # Methods of TensorRT's classes that ours override.
-OVERRIDDEN = {"Logger": "ILogger", "Monitor": "IProgressMonitor"}
+OVERRIDDEN = {"Clock": "IProfiler", "Logger": "ILogger", "Monitor": "IProgressMonitor"}
 
 
 def used_names() -> set[str]:

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from compress.augment import Augmentation, Frame
-from compress.data import Frames, Shuffled, Source, collate, endless, loader
+from compress.data import Frames, Shuffled, Source, Stream, collate, loader
+from compress.processes import Share
 from perception.errors import InputError
 from perception.spec import InputSpec
 
@@ -155,7 +156,9 @@ def test_a_frame_that_cannot_be_read_is_one_line(spoilt, workers):
     (spoilt / "images/train/train-3.jpg").unlink()
     for folder, suffix in (("det_annotations", "json"), ("da_seg_annotations", "png")):
         (spoilt / folder / f"train/train-3.{suffix}").unlink()
-    with pytest.raises(InputError, match=r"^\S*train-[01]\.jpg: cannot be decoded as a picture, copy the file again$"):
+    with pytest.raises(
+        InputError, match=r"^\S*train-[01]\.jpg: cannot be decoded as a JPEG or PNG picture, copy the file again$"
+    ):
         list(loader(Frames([Source(spoilt)], "train", SPEC), 5, seed=0, workers=workers))
 
 
@@ -214,10 +217,53 @@ def test_a_data_set_of_other_tasks_is_refused(no_lanes):
         Frames([Source(no_lanes)], "train", replace(SPEC, tasks=("lane",)), partial=True)
 
 
-def test_endless_goes_on_with_new_epochs(dataset):
-    batches = loader(Frames([Source(dataset)], "train", SPEC), 3, seed=0)
-    firsts = [images for images, _ in itertools.islice(endless(batches), 4)]
-    assert not torch.equal(firsts[0], firsts[2])
+def test_a_stream_goes_on_with_new_epochs_where_it_was(dataset):
+    frames = Frames([Source(dataset)], "train", SPEC)
+    stream, again = Stream(frames, 3, seed=0), Stream(frames, 3, seed=0)
+    whole = [images for images, _ in stream.take(4)]
+    parts = [images for count in (1, 3) for images, _ in again.take(count)]
+    assert all(torch.equal(one, other) for one, other in zip(whole, parts, strict=True))
+    assert not torch.equal(whole[0], whole[2])
+    batches = loader(frames, 3, seed=0)
+    assert all(torch.equal(one, images) for one, (images, _) in zip(whole, batches, strict=False))
+
+
+def test_processes_read_the_parts_of_each_batch(dataset, monkeypatch):
+    frames = Frames([Source(dataset)], "train", SPEC)
+    (whole,) = loader(frames, 6, seed=0).order
+    parts = []
+    for rank in range(2):
+        monkeypatch.setattr("compress.data.share", lambda rank=rank: Share(rank, 2))
+        batches = loader(frames, 6, seed=0)
+        parts += batches.order
+        assert batches.names(0) == [frames.name(index) for _, index in whole]
+    assert parts[0] == whole[::2] and parts[1] == whole[1::2]
+    with pytest.raises(InputError, match="batch 5: must be a multiple of 2, the processes that share it"):
+        loader(frames, 5, seed=0)
+    with pytest.raises(InputError, match="batch 1: batch norms need 2 images"):
+        loader(frames, 2, seed=0)
+
+
+def test_processes_take_turns_at_the_batches_of_a_stream(dataset, monkeypatch):
+    frames = Frames([Source(dataset)], "train", SPEC)
+    whole = [images for images, _ in Stream(frames, 2, seed=0).take(5)]
+    for rank in range(2):
+        monkeypatch.setattr("compress.data.share", lambda rank=rank: Share(rank, 2))
+        own = [images for images, _ in Stream(frames, 2, seed=0).take(5)]
+        assert all(torch.equal(one, other) for one, other in zip(whole[rank::2], own, strict=True))
+
+
+@pytest.mark.parametrize("split", ["train", "."])
+def test_pictures_without_labels(dataset, tmp_path, split):
+    folder = tmp_path / "images" / split
+    shutil.copytree(dataset / "images/train", folder, dirs_exist_ok=True)
+    frames = Frames([Source(tmp_path if split == "train" else folder)], "train", SPEC, unlabelled=True)
+    labelled = Frames([Source(dataset)], "train", SPEC)
+    assert frames.tasks == () and len(frames.groups) == 1
+    assert [frames.name(index).split("/")[1] for index in range(6)] == [f"train-{k}" for k in range(6)]
+    for index in range(6):
+        assert np.array_equal(frames[0, index].image, labelled[0, index].image)
+        assert not frames[0, index].lane.any() and not len(frames[0, index].boxes)
 
 
 def test_collate_numbers_the_boxes_of_each_picture():

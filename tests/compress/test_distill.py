@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from compress.augment import Augmentation
+from compress.data import Source
 from compress.distill import DistillSettings, FeatureDistance, Taps, distill, standardise, teacher_targets
 from compress.groups import ChannelGroups
 from compress.train import state_file
@@ -132,6 +133,18 @@ def test_labels_are_not_looked_at_when_unlabelled(files, settings, tmp_path, mon
     monkeypatch.setattr(data, "collate", blank)
     second = distill(*files, plan, DistillSettings(unlabelled=True), tmp_path / "b.safetensors")
     assert all(torch.equal(value, second.state_dict()[key]) for key, value in first.state_dict().items())
+
+
+def test_a_folder_of_pictures_is_enough(files, settings, dataset, tmp_path, capsys):
+    """And teaches what the same pictures teach beside labels that are not looked at."""
+    recipe = DistillSettings(unlabelled=True)
+    pictures = settings({"epochs": 1}, sources=[Source(dataset / "images/train")], validate_every=1)
+    alone = distill(*files, pictures, recipe, tmp_path / "a.safetensors")
+    assert "train: has no val split that can be measured on; panoedge data check says why" in capsys.readouterr().err
+    beside = distill(*files, settings({"epochs": 1}), recipe, tmp_path / "b.safetensors")
+    assert all(torch.equal(value, beside.state_dict()[key]) for key, value in alone.state_dict().items())
+    with pytest.raises(InputError, match="not a data set of a known layout"):
+        distill(*files, pictures, DistillSettings(), tmp_path / "c.safetensors")
 
 
 def test_networks_must_match(files, settings, tmp_path):

@@ -1,10 +1,12 @@
 """What the images promise, read from their Dockerfiles."""
 
 import argparse
+import re
 from pathlib import Path
 
 import pytest
 
+from export.commands import register_engine
 from runtime import bench_command
 
 ROOT = Path(__file__).parents[2]
@@ -38,6 +40,16 @@ def test_the_default_command_is_the_benchmark_with_its_gate(image):
     bench_command.register(parser.add_subparsers())
     arguments = parser.parse_args(command[3:])
     assert (arguments.models, arguments.min_fps, arguments.json) == ([Path("student.engine")], 32, Path("report.json"))
+
+
+def test_compose_builds_the_engine_that_the_benchmark_reads():
+    (command,) = re.findall(r"command: \[(.*)\]", (ROOT / "docker" / "compose.yaml").read_text())
+    words = command.split(", ")
+    assert words[:3] == ["python", "-m", "export"]
+    parser = argparse.ArgumentParser()
+    register_engine(parser.add_subparsers())
+    arguments = parser.parse_args(words[3:])
+    assert (arguments.onnx, arguments.out) == (Path("student.onnx"), Path("student.engine"))
 
 
 def test_pip_installs_this_project_only_and_from_its_own_groups(image):

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from export.build_progress import Phases, watched_build
+from perception.stop import Terminated
 
 TRT = SimpleNamespace(IProgressMonitor=type("IProgressMonitor", (), {}))
 
@@ -61,10 +62,13 @@ def test_a_build_that_fails_is_not_said_to_be_done(capsys):
     assert "build x.engine: 99/100" in capsys.readouterr().err
 
 
-def test_interrupting_ends_the_build():
-    before = signal.getsignal(signal.SIGINT)
-    builder = Builder(between=lambda: os.kill(os.getpid(), signal.SIGINT))
-    with pytest.raises(KeyboardInterrupt):
+@pytest.mark.parametrize(
+    ("number", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)], ids=["Ctrl-C", "SIGTERM"]
+)
+def test_a_signal_ends_the_build(number, raised):
+    before = signal.getsignal(number)
+    builder = Builder(between=lambda: os.kill(os.getpid(), number))
+    with pytest.raises(raised):
         watched_build(TRT, builder, None, SimpleNamespace(), "build x.engine")
     assert not builder.went_on
-    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.getsignal(number) is before

@@ -5,6 +5,8 @@ speed.
 """
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +16,11 @@ import pytest
 from export import engine
 from export.commands import register_engine
 from export.engine import Options, build_engine
+from perception import engine_file
 from perception.command import main
 from perception.engine_file import read_record, record_path
 from perception.errors import InputError
-from perception.files import sha256
+from perception.files import alone, sha256
 from perception.gpu import find_gpu
 from perception.onnx_metadata import read_deployed
 from perception.spec import ONNX_METADATA_KEY
@@ -88,6 +91,36 @@ def test_builds_again_only_when_something_changed(files, tmp_path, monkeypatch):
     onnx.save(model, source)
     assert count() == 1
     assert count() == 0
+
+
+@pytest.mark.parametrize(("option", "builds"), [((), 1), (("--force",), 2)])
+def test_two_processes_take_turns_and_leave_a_pair(files, tmp_path, option, builds):
+    out = tmp_path / "relu.engine"
+    source = network("(float[1, 4] x) => (float[1, 4] y) { y = Relu (x) }", {}, tmp_path / "relu.onnx", files["fp32"])
+    command = [sys.executable, "-m", "export", "engine", str(source), "--out", str(out), "--target", "tensorrt-rtx"]
+    with alone(out):
+        both = [subprocess.Popen([*command, *option], stderr=subprocess.PIPE, text=True) for _ in range(2)]
+        for process in both:
+            assert "waiting for another process" in process.stderr.readline()
+    said = [process.communicate()[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert sum("build relu.engine: 100/100" in lines for lines in said) == builds
+    assert read_record(out).engine_sha256 == sha256(out)
+    assert {path.name for path in tmp_path.iterdir()} == {"relu.onnx", "relu.engine", "relu.engine.json"}
+
+
+def test_a_disk_that_fills_up_leaves_the_pair_that_was_there(files, tmp_path, monkeypatch):
+    out = tmp_path / "tiny.engine"
+    before = build_engine(files["fp32"], out, RTX)
+
+    def fill_up(path, record):
+        raise InputError(f"{path}: cannot be written (No space left on device)")
+
+    monkeypatch.setattr(engine_file, "write_record", fill_up)
+    with pytest.raises(InputError, match="No space left"):
+        build_engine(files["fp16"], out, RTX)
+    assert read_record(out) == before and sha256(out) == before.engine_sha256
+    assert {path.name for path in tmp_path.iterdir()} == {"tiny.engine", "tiny.engine.json"}
 
 
 def test_command(files, tmp_path, capsys):

@@ -20,8 +20,9 @@ ROOT = Path(__file__).parents[2]
 UINT8, FLOAT, HALF = onnx.TensorProto.UINT8, onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16
 # What the deploy form of YOLOP needs; anything else, such as Shape, If or Loop, is a leftover of the tracer.
 OPERATORS = {
-    "Add", "Cast", "Concat", "Conv", "Div", "Expand", "Gather", "GatherElements", "HardSwish", "LeakyRelu", "MaxPool",
-    "Mul", "Pow", "Reshape", "Resize", "Sigmoid", "Slice", "Sub", "TopK", "Transpose", "Unsqueeze",
+    "Add", "Cast", "Concat", "Conv", "DepthToSpace", "Div", "Expand", "Gather", "GatherElements", "HardSwish",
+    "LeakyRelu", "MaxPool", "Mul", "Pow", "Reshape", "Resize", "Sigmoid", "Slice", "Sub", "TopK", "Transpose",
+    "Unsqueeze",
 }  # fmt: skip
 
 

@@ -74,9 +74,10 @@ def test_graph_is_plain(files, precision):
             assert shapes[node.output[0]][2] <= SIZE[0] and shapes[node.output[0]][3] <= SIZE[1]
 
 
+@pytest.mark.parametrize("capability", [None, "8.6"])
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
-def test_nvidias_parser_and_builder_accept_it(files, tmp_path, precision):
+def test_nvidias_parser_and_builder_accept_it(files, tmp_path, precision, capability):
     pytest.importorskip("tensorrt_rtx", reason="needs tensorrt-rtx")
     out = tmp_path / "tiny.engine"
-    build_engine(files[precision], out, Options(library="tensorrt-rtx", compute_capability="8.6"))
+    build_engine(files[precision], out, Options(library="tensorrt-rtx", compute_capability=capability))
     assert out.stat().st_size > 100_000

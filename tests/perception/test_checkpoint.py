@@ -116,7 +116,7 @@ def test_layers_of_every_kind_take_recorded_widths():
 def test_header_alone(written):
     header = read_header(written)
     assert header["network"] == "yolop" and header["history"] == HISTORY
-    assert header["config"] == {"width": 0.25, "size": [64, 96], "resize": "stretch"}
+    assert header["config"] == {"width": 0.25, "size": [64, 96], "resize": "stretch", "mask_stride": 1}
     assert header["format"] == FORMAT and header["widths"]["model.0.conv.conv"] == [12, 8, 1]
 
 

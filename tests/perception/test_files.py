@@ -1,10 +1,13 @@
 import errno
 import os
+import subprocess
+import sys
 
 import pytest
 
 from perception.errors import InputError
 from perception.files import (
+    alone,
     atomic,
     check_writable,
     patiently,
@@ -183,3 +186,44 @@ def test_a_later_file_that_will_fail(tmp_path, closed):
         check_writable(tmp_path)
     with pytest.raises(InputError, match="cannot be written"):
         check_writable(closed / "a.json")
+
+
+COUNTER = """
+import sys
+from pathlib import Path
+from perception.files import alone
+for _ in range(20):
+    with alone(Path(sys.argv[1])):
+        count = int(Path(sys.argv[1]).read_text())
+        Path(sys.argv[1]).write_text(str(count + 1))
+"""
+
+
+def test_processes_take_turns(tmp_path):
+    count = tmp_path / "count"
+    count.write_text("0")
+    argv = [sys.executable, "-c", COUNTER, str(count)]
+    both = [subprocess.Popen(argv) for _ in range(2)]
+    assert [process.wait() for process in both] == [0, 0]
+    assert (count.read_text(), names(tmp_path)) == ("40", ["count"])
+
+
+def test_who_waits_says_so_once_and_goes_on_when_the_other_is_killed(tmp_path):
+    script = (
+        "import sys; from pathlib import Path; from perception.files import alone\n"
+        "with alone(Path(sys.argv[1])):\n"
+        "    print('in', flush=True); sys.stdin.read()"
+    )
+    argv = [sys.executable, "-c", script, str(tmp_path / "count")]
+    other = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert other.stdout.readline() == b"in\n"
+    told = []
+
+    def kill():
+        told.append("waits")
+        other.kill()
+
+    with alone(tmp_path / "count", kill):
+        assert told == ["waits"]
+    other.communicate()
+    assert names(tmp_path) == []

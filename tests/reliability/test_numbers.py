@@ -92,11 +92,28 @@ def test_a_data_set_without_lane_masks(panoedge, scenes, teacher, tmp_path):
     assert set(stage["validation"][0]) == {"epoch", "recall", "mAP50", "drivable_mIoU"}
     distilled = ["distill", teacher, "--teacher", teacher, "--data", root, *TRAIN, "--validate-every", 0]
     assert panoedge.run(*distilled, "--out", tmp_path / "student.safetensors").status == 0
-    pruned = panoedge.run(
-        "prune", teacher, "--data", root, "--budget", "params=0.9", "--out", tmp_path / "p.safetensors"
-    )
+    prune = ["prune", teacher, "--budget", "params=0.9", "--rounds", 1, "--calibration", 8, "--device", "cpu"]
+    pruned = panoedge.run(*prune, "--data", root, "--out", tmp_path / "p.safetensors")
     assert pruned.status == 2
-    assert pruned.lines == [f"panoedge: {root}: half a data set of the yolop layout, missing: ll_seg_annotations/train"]
+    assert pruned.lines[-1] == (
+        f"panoedge: {teacher}: none of the data has labels for lane; what is not measured cannot be kept safe"
+    )
+
+
+def test_each_task_is_measured_where_it_is_labelled(panoedge, scenes, teacher, tmp_path):
+    parts = {"no-lanes": "ll_seg_annotations", "lanes-only": "d*_annotations"}
+    roots = [
+        shutil.copytree(scenes, tmp_path / name, ignore=shutil.ignore_patterns(lost)) for name, lost in parts.items()
+    ]
+    (roots[0] / "images/train/train-000002.jpg").write_bytes(b"nothing")
+    out = tmp_path / "pruned.safetensors"
+    prune = ["prune", teacher, "--budget", "params=0.9", "--rounds", 1, "--calibration", 32, "--device", "cpu"]
+    command = panoedge.run(*prune, "--data", *roots, "--on-bad-data", "skip", "--out", out)
+    assert command.status == 0
+    (record,) = checkpoint.load(out).history
+    assert set(record["given_up"][0]) == {"detection", "drivable", "lane"}
+    assert record["skipped_frames"] == 1
+    assert any(line.startswith(f"skipped: {roots[0]}/images/train/train-000002.jpg") for line in command.lines)
 
 
 def test_frames_that_cannot_be_used_stop_or_are_skipped_and_counted(panoedge, scenes, teacher, tmp_path):
@@ -113,7 +130,7 @@ def test_frames_that_cannot_be_used_stop_or_are_skipped_and_counted(panoedge, sc
     ]
     skipped = panoedge.run(*argv, "--on-bad-data", "skip")
     assert skipped.status == 0
-    wrong = "cannot be decoded as a picture, copy the file again"
+    wrong = "cannot be decoded as a JPEG or PNG picture, copy the file again"
     assert f"skipped: {root}/images/train/train-000002.jpg: {wrong}" in skipped.lines
     assert f"skipped in validation: {root}/images/val/val-000001.jpg: {wrong}" in skipped.lines
     assert skipped.lines[-1] == "2 frames were skipped, they cannot be used; panoedge data check lists them"

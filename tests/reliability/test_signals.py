@@ -1,5 +1,6 @@
 """SIGINT and SIGTERM: one line, the right status, what was done kept; a second one ends at once."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -21,6 +22,11 @@ def wait_for(there, command):
             return
         time.sleep(0.05)
     raise AssertionError(command.log.read_text())
+
+
+def children(pid):
+    """Numbers of the processes that a process started."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 @pytest.mark.parametrize(("number", "workers"), [(signal.SIGINT, 0), (signal.SIGTERM, 2)])
@@ -45,6 +51,25 @@ def test_training_stops_between_steps_and_goes_on_as_if_it_had_not(
     assert same_weights(tmp_path / "stopped" / "out.safetensors", tmp_path / "whole" / "out.safetensors")
 
 
+def test_a_reader_that_is_killed_ends_training_in_one_line(panoedge, scenes, tmp_path, same_weights):
+    fixed = ["train", "--data", scenes, *TRAIN, "--epochs", 3, "--validate-every", 0, "--workers", 2, "--resume"]
+    out = tmp_path / "killed" / "out.safetensors"
+    command = panoedge.start(*fixed, "--out", out)
+    state = out.with_name("out.state.safetensors")
+    wait_for(state.exists, command)
+    for child in children(command.pid):
+        os.kill(child, signal.SIGKILL)
+    assert command.status == 2
+    assert command.lines == [
+        "panoedge: a process that reads frames was killed, perhaps for want of memory; "
+        "lower --workers and repeat with --resume"
+    ]
+    assert state.exists()
+    assert panoedge.run(*fixed, "--out", out).status == 0
+    assert panoedge.run(*fixed, "--out", tmp_path / "whole" / "out.safetensors").status == 0
+    assert same_weights(out, tmp_path / "whole" / "out.safetensors")
+
+
 def test_scenes_that_are_being_drawn_vanish(panoedge, tmp_path):
     command = panoedge.start("data", "synthesize", tmp_path / "scenes", "--train", 500, "--val", 1, "--workers", 1)
     wait_for(lambda: list(tmp_path.rglob("*.jpg")), command)
@@ -56,11 +81,11 @@ def test_scenes_that_are_being_drawn_vanish(panoedge, tmp_path):
 def test_processes_that_draw_end_with_the_one_that_started_them(panoedge, tmp_path):
     command = panoedge.start("data", "synthesize", tmp_path / "scenes", "--train", 500, "--val", 1, "--workers", 2)
     wait_for(lambda: list(tmp_path.rglob("*.jpg")), command)
-    children = Path(f"/proc/{command.pid}/task/{command.pid}/children").read_text().split()
-    assert len(children) >= 2
+    drawing = children(command.pid)
+    assert len(drawing) >= 2
     command.end(signal.SIGKILL)
     assert command.status == -9
-    wait_for(lambda: not any(Path(f"/proc/{child}").exists() for child in children), command)
+    wait_for(lambda: not any(Path(f"/proc/{child}").exists() for child in drawing), command)
     assert not (tmp_path / "scenes").exists()
 
 

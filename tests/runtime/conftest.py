@@ -29,17 +29,19 @@ def export_onnx():
         boxes = np.tile(np.float32(BOXES), (1 if isinstance(batch, str) else batch, 1, 1))
         scores = np.tile(np.float32(SCORES), (boxes.shape[0], 1))
         constants = {"boxes_": boxes, "scores_": scores, "white": np.float32(255), "colours": np.int64([3])}
+        bright, dark = "shared/bright", "lane/dark"
         nodes = [
-            helper.make_node("Cast", ["image"], ["colour"], to=kinds.FLOAT),
-            helper.make_node("ReduceMean", ["colour", "colours"], ["bright"], keepdims=0),
-            helper.make_node("Sub", ["white", "bright"], ["dark"]),
+            helper.make_node("Cast", ["image"], ["shared/colour"], to=kinds.FLOAT),
+            helper.make_node("ReduceMean", ["shared/colour", "colours"], [bright], keepdims=0),
+            helper.make_node("Sub", ["white", bright], [dark]),
             helper.make_node("Identity", ["boxes_"], ["boxes"]),
             helper.make_node("Identity", ["scores_"], ["scores"]),
-            helper.make_node("Cast", ["bright"], ["drivable"], to=kinds.UINT8),
-            helper.make_node("Cast", ["dark"], [lane], to=kinds.UINT8),
+            helper.make_node("Cast", [bright], ["drivable"], to=kinds.UINT8),
+            helper.make_node("Cast", [dark], [lane], to=kinds.UINT8),
         ]
-        for node in nodes:
-            node.name = node.output[0]
+        rooms = ("shared", "shared", "lane", "detection", "detection", "drivable", "lane")
+        for node, room in zip(nodes, rooms, strict=True):
+            node.name = f"{room}/node_{node.op_type}_{node.output[0]}"
         value = helper.make_tensor_value_info
         graph = helper.make_graph(
             nodes,

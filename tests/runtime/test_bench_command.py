@@ -40,7 +40,10 @@ def test_a_report_of_everything(network, dataset, tmp_path, capsys):
     assert model["profile"]["rooms"]
     assert [gate["passed"] for gate in model["gates"]] == [True, True]
     assert content["device"]["provider"] == "CPUExecutionProvider"
-    assert [phase["name"] for phase in content["run"]["phases"]] == ["network", "frame", "stream", "paced known"]
+    assert [phase["name"] for phase in content["run"]["phases"]] == [
+        *("network", "frame", "stream"),
+        *("paced known", "profile known"),
+    ]
 
 
 def test_several_networks_take_turns_and_the_last_is_judged(network, larger_network, tmp_path, capsys):
@@ -83,9 +86,24 @@ def test_frames_from_a_source(network, tmp_path, capsys):
     assert "gate" not in out
 
 
+def test_what_is_seen_lies_beside_the_report(network, larger_network, tmp_path):
+    report, film = tmp_path / "board.json", tmp_path / "film"
+    film.mkdir()
+    for index in range(7):
+        cv2.imwrite(str(film / f"{index}.png"), np.full((90, 160, 3), 30 * index, np.uint8))
+    assert bench(network, larger_network, "--source", film, "--overlays", 3, "--json", report, *QUICK) == 0
+    overlays = load(report)["overlays"]
+    assert [scene["title"] for scene in overlays] == ["film, 0", "film, 2", "film, 4"]
+    assert [panel["label"] for panel in overlays[0]["panels"]] == ["known", "larger"]
+    for scene in overlays:
+        for panel in scene["panels"]:
+            assert cv2.imread(str(tmp_path / panel["file"])).shape == (90, 160, 3)
+
+
 @pytest.mark.parametrize(
     ("argv", "fault"),
     [
+        (("NETWORK", "--overlays", "2"), "--json"),
         (("absent.onnx",), "absent.onnx: no such file"),
         (("NETWORK", "absent.onnx"), "absent.onnx: no such file"),
         (("NETWORK", "--min-fps", "fast"), "not a number above 0"),

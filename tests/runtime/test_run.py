@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from perception.errors import InputError
+from runtime import sources
 from runtime.backends import open_backend
 from runtime.pipeline import Frame, SourceLost
 from runtime.run import run
@@ -108,10 +109,16 @@ def test_interrupting_a_camera_keeps_what_it_saw(backend, tmp_path):
     assert cv2.VideoCapture(str(tmp_path / "seen.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == 3
 
 
-def test_a_camera_that_is_pulled_out_leaves_what_it_saw(backend, tmp_path, capsys):
-    source = Source("camera 0", "camera", broken_after(3, SourceLost("camera 0: gone")), 12.0)
-    assert run(backend, source, tmp_path / "seen.mp4") == 3
-    assert "camera 0: gone" in capsys.readouterr().err
+def test_a_camera_that_is_pulled_out_leaves_what_it_saw(backend, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sources, "_PAUSE_SECONDS", 0)
+    lives = iter([3])
+
+    def frames():
+        return broken_after(next(lives, 0), SourceLost("camera 0: unplugged"))()
+
+    assert run(backend, Source("camera 0", "camera", frames, 12.0), tmp_path / "seen.mp4") == 3
+    said = capsys.readouterr().err
+    assert "camera 0: unplugged; waiting for it to come back" in said and "unplugged; gone for" in said
     assert cv2.VideoCapture(str(tmp_path / "seen.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == 3
 
 

@@ -158,3 +158,30 @@ def test_drawn_frames_are_always_the_same_and_differ_from_each_other():
     assert all((one.image == other.image).all() for one, other in zip(first, again, strict=True))
     assert first[0].image.shape == (90, 160, 3)
     assert len({frame.image.tobytes() for frame in first}) == len(first) == drawn_source().count
+
+
+def test_a_camera_that_disappears_and_returns_goes_on(camera, capsys):
+    camera_source = open_source("3")
+    pauses = []
+
+    def wait(seconds):
+        pauses.append(seconds)
+        # Twice away: for two looks, then for good.
+        camera.gone = len(pauses) < 3 or len(pauses) > 3
+        return seconds
+
+    def is_opened(self):
+        return not camera.gone
+
+    camera.gone, camera.isOpened = False, is_opened
+    names = []
+    with pytest.raises(SourceLost, match=r"camera 3: .*; gone for 10 s"):
+        for frame in camera_source.persistent(wait):
+            names.append(frame.name)
+    assert names == sorted(set(names)) and len(names) >= 2
+    assert len(pauses) == 3 + 10
+    assert capsys.readouterr().err.count("waiting for it to come back") == 2
+
+
+def test_other_sources_end_at_their_end(tmp_path):
+    assert [frame.name for frame in drawn_source(count=3).persistent()] == ["drawn-0", "drawn-1", "drawn-2"]

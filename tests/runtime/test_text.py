@@ -50,6 +50,13 @@ def test_what_was_not_measured_is_not_shown():
     ]
 
 
+def test_energy_is_told_where_it_is_known():
+    model = timed()
+    assert "joule" not in speed_text([model])
+    model["speed"]["stream"] |= {"watts": 14.2, "frames_per_joule": 2.789}
+    assert "2.79 frames per joule, at 14.2 W while streaming" in speed_text([model])
+
+
 def test_networks_stand_below_each_other():
     text = speed_text([timed("teacher"), timed(ratio={"median": 1.25, "min": 1.2, "max": 1.3})])
     rows = [line.split() for line in text.splitlines()[1:5]]
@@ -77,9 +84,12 @@ def test_rooms_by_cost():
 
 def test_a_run_says_why_it_cannot_be_trusted():
     sampler = {"certified": False, "faults": [{"fault": "clocks float", "cure": "sudo jetson_clocks"}]}
-    text = run_text({"sampler": sampler, "host_memory": 250_000_000, "lost": "camera 0: gone"})
+    text = run_text(
+        {"sampler": sampler, "host_memory": 250_000_000, "device_memory": 610_000_000, "lost": "camera 0: gone"}
+    )
     assert text.splitlines() == [
         "host memory: 250 MB at most",
+        "GPU memory: 610 MB at most",
         "ended early: camera 0: gone",
         "not certified: clocks float; try: sudo jetson_clocks",
     ]
@@ -101,7 +111,9 @@ def test_model_facts():
         "parameters": 960_000,
         "macs": 605_000_000,
     }
-    facts = model_facts(model)
+    facts = model_facts({**model, "memory": {"loaded": 64_000_000, "activations": 12_000_000, "shared": True}})
+    assert facts.pop("GPU memory") == "64 MB loaded, 12 MB of it for activations, shared with the host"
+    assert facts == model_facts(model)
     assert facts["size"] == "1.50 MB"
     assert facts["input"] == "384x640 (HxW), letterbox"
     assert (facts["parameters"], facts["MACs"]) == ("0.960 M", "0.605 G")

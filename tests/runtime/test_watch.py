@@ -19,7 +19,8 @@ class _Sampler:
 
     def record(self):
         series = {"CPU": {"series": [5.0, 6.0, 7.0, 8.0]}, "GPU": {"series": [None, 10.0, 12.0, 14.0]}}
-        return {"times": [0.0, 1.0, 2.0, 3.0], "power": series, "total_power": self.power}
+        memory = {"GPU, this process": {"max": 612.5}}
+        return {"times": [0.0, 1.0, 2.0, 3.0], "power": series, "total_power": self.power, "memory": memory}
 
 
 @pytest.fixture
@@ -47,6 +48,7 @@ def test_phases_and_power_of_each(sampler, clock):
         {"name": "stream", "from": 1.5, "to": 3.0},
     ]
     assert record["host_memory"] > 10e6
+    assert record["device_memory"] == 612_500_000
     assert watch.watts("network") == 16
     assert watch.watts("stream") == pytest.approx((19 + 22) / 2)
 
@@ -69,4 +71,6 @@ def test_the_real_sampler():
         pass
     record = watch.record("")
     assert record["sampler"]["samples"] >= 1
+    # Of this process; the most it ever held is at least what it holds.
+    assert record["sampler"]["memory"]["this process"]["max"] <= record["host_memory"] / 1e6 * 1.01
     assert isinstance(record["sampler"]["certified"], bool)

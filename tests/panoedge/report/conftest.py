@@ -185,7 +185,8 @@ def boards(report) -> dict[str, Any]:
     for day, (board, factor, watts) in enumerate((("Orin NX 16GB", 1.0, 14.2), ("Orin Nano 8GB", 0.6, 9.8))):
         teacher, student = (deepcopy(report["models"][index]) for index in (0, 4))
         for place, (each, fps, ratio) in enumerate(((teacher, 21.4, None), (student, 41.7, 1.95))):
-            rooms = {"shared": 14.1, "detection": 2.2, "drivable": 6.4, "lane": 6.1, "drivable+lane": 1.0}
+            rooms = {"lane": 6.1, "backbone": 11.8, "encoder": 2.3, "drivable+lane": 1.0, "drivable": 6.4}
+            rooms |= {"detection": 2.2}
             rooms = {room: ms / factor / (ratio or 1) for room, ms in rooms.items()}
             each |= {"kind": "engine", "precision": "fp16", "speed": benched(factor * fps, 2 * day + place, ratio)}
             each |= {"file": f"{each['name']}.engine", "profile": {"rooms": rooms, "layers": [], "includes": "medians"}}

@@ -58,8 +58,8 @@ def test_models_that_took_turns_are_compared_with_the_first_of_them(boards):
 def test_models_of_one_run_belong_together(report, boards):
     assert compare.runs(report) == []
     assert [[model["name"] for model in models] for _, models in compare.runs(boards)] == [
-        ["teacher", "student-fp16"],
-        ["teacher (2)", "student-fp16 (2)"],
+        ["teacher (Jetson Orin NX 16GB)", "student-fp16 (Jetson Orin NX 16GB)"],
+        ["teacher (Jetson Orin Nano 8GB)", "student-fp16 (Jetson Orin Nano 8GB)"],
     ]
 
 

@@ -10,7 +10,7 @@ def test_a_chart_for_every_rate_with_all_models(boards):
     ]
     assert [len(panel.lines) for panel in histograms.panels] == [4, 4, 4]
     assert [len(panel.lines) for panel in timelines.panels] == [8, 8, 8]
-    assert histograms.legend == list(enumerate(("teacher", "student-fp16", "teacher (2)", "student-fp16 (2)"), 1))
+    assert histograms.legend == list(enumerate((model["name"] for model in boards["models"]), 1))
     assert [len(panel.lines) for panel in ages(boards)[0].panels] == [4]
 
 

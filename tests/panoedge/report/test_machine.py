@@ -11,10 +11,14 @@ def test_a_report_that_nobody_watched_says_nothing(report):
 
 
 def test_every_run_says_whether_it_counts(boards):
+    for model in boards["models"][2:]:
+        model["run"]["device_memory"] = 402_000_000
     (table,) = of(Table, machine(boards))
     first, second = ([cell.text.replace("\u202f", " ") for cell in row] for row in table.rows)
-    assert first == ["teacher and student-fp16", "certified", "no", "14.2", "1349", first[5], "612 MB"]
+    names = "teacher (Jetson Orin NX 16GB) and student-fp16 (Jetson Orin NX 16GB)"
+    assert first == [names, "certified", "no", "14.2", "1349", first[5], "612 MB", "–"]
     assert second[1:3] == ["not certified", "from 63.3 s on: gpu-throttle-alert"]
+    assert second[-1] == "402 MB"
     assert table.rows[1][0].note == "Jetson Orin Nano 8GB, 2026-03-02 09:30 UTC"
 
 
@@ -22,7 +26,7 @@ def test_faults_come_with_their_cure(boards):
     (faults,) = of(Terms, machine(boards))
     assert faults.pairs == [
         (
-            "Not certified (teacher (2) and student-fp16 (2))",
+            "Not certified (teacher (Jetson Orin Nano 8GB) and student-fp16 (Jetson Orin Nano 8GB))",
             "throttled from 63.3 s on. Cure: sudo jetson_clocks --fan",
         )
     ]

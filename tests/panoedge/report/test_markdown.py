@@ -43,7 +43,7 @@ def test_tables_are_whole(lines):
         assert len(set(table)) <= 1
         table = []
     assert "| teacher | 92.3 | 84.8 | 93.3 | 56.6 | 84.6 |" in lines
-    assert "| pruned | – | – | – | – | – | – | – | – | – |" in lines
+    assert "| pruned | – | – | – | – | – | – | – | – | – | – |" in lines
     assert "| Model | read ms | pre ms | copy in ms | compute ms | copy out ms | post ms |" in lines
 
 

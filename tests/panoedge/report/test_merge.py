@@ -54,3 +54,24 @@ def test_inputs_are_left_alone_and_merging_again_changes_nothing(report):
     merged = merge([report, {**single(report, "student-fp16"), "device": {"name": "x"}}])
     assert report == before
     assert merge([merged]) == merged
+
+
+def test_namesakes_are_told_apart_by_what_they_differ_in(report):
+    student = single(report, "student")
+    later = {**deepcopy(student), "created": "2026-03-05T09:30:00Z"}
+    later["models"][0]["bytes"] += 1
+    half = deepcopy(student)
+    half["models"][0]["precision"] = "fp16"
+    elsewhere = {**deepcopy(student), "device": {"name": "workstation"}}
+
+    def names(*reports):
+        return [model["name"] for model in merge(reports)["models"]]
+
+    assert names(student, later) == ["student (2026-03-01 09:30 UTC)", "student (2026-03-05 09:30 UTC)"]
+    assert names(student, half) == ["student (checkpoint fp32)", "student (checkpoint fp16)"]
+    assert names(student, elsewhere) == ["student (Jetson Orin NX 16GB)", "student (workstation)"]
+    assert names(student, half, elsewhere) == [
+        "student (Jetson Orin NX 16GB, checkpoint fp32)",
+        "student (Jetson Orin NX 16GB, checkpoint fp16)",
+        "student (workstation, checkpoint fp32)",
+    ]

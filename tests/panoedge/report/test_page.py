@@ -126,3 +126,10 @@ def test_a_single_model_makes_a_page(report):
     reader = Reader(render(report))
     assert "student-fp16" in reader.texts
     assert "Accuracy against cost" not in reader.texts
+
+
+def test_a_name_stands_for_all_rows_of_its_model(boards):
+    html = page.render(document(boards, []))
+    speed = html[html.index("<h2>Speed") : html.index("<h3>How often")]
+    assert speed.count('<th scope="row" rowspan="3">') == 4
+    assert speed.count('<tr class="follows"><td') == 8

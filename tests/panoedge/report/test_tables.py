@@ -60,7 +60,7 @@ def test_accuracy_of_different_data_says_so_and_is_not_subtracted(report):
 
 def test_the_drop_that_a_gate_looked_at_is_told(boards):
     notes = " ".join(tables.accuracy_notes(boards).lines)
-    assert "student-fp16 against teacher.metrics.json: recall −1.2, mAP50 +0.1 points." in notes
+    assert "student-fp16 (Jetson Orin NX 16GB) against teacher.metrics.json: recall −1.2, mAP50 +0.1 points." in notes
 
 
 def test_notes_without_any_evaluation(report):

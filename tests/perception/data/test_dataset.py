@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from perception.data import open_dataset
+from perception.data import open_dataset, open_pictures
 from perception.errors import InputError
 
 
@@ -177,3 +177,27 @@ def test_real_photographs(camvid):
         assert sample.drivable.max() == 1
         boxes += len(sample.boxes)
     assert boxes == 195
+
+
+def test_pictures_alone_of_every_layout(any_layout):
+    root, layout = any_layout
+    labelled, dataset = open_dataset(root), open_pictures(root, "val")
+    assert (dataset.layout, dataset.names, dataset.tasks) == (layout, labelled.names, ())
+    for sample, same in zip(dataset, labelled, strict=True):
+        np.testing.assert_array_equal(sample.image, same.image)
+        assert sample.boxes.shape == (0, 4) and not sample.drivable.any() and sample.tasks == ()
+
+
+def test_pictures_alone_of_a_folder(yolop):
+    folder = yolop / "images/val"
+    dataset = open_pictures(folder, "train")
+    assert (dataset.root, dataset.layout, dataset.names) == (folder, "pictures", ("b-first", "c-second"))
+    shutil.copy(folder / "b-first.jpg", folder / "b-first.png")
+    with pytest.raises(InputError, match="shares its name"):
+        open_pictures(folder, "train")
+    assert open_pictures(folder, "train", on_bad="skip").names == ("c-second",)
+
+
+def test_no_pictures_to_open(yolop):
+    with pytest.raises(InputError, match="no pictures in it, nor in images/100k/train, images/train2017, images/train"):
+        open_pictures(yolop, "train")

@@ -5,6 +5,7 @@ wait for the network finds the old bytes. Memory that was freed, and calls outsi
 answers as ``network`` of the folder above does. It shows nothing of CUDA, of TensorRT, or of speed.
 """
 
+import json
 import threading
 import weakref
 from contextlib import contextmanager
@@ -32,6 +33,12 @@ TENSORS = {
     "drivable": ((1, *SIZE), "uint8"),
     "lane": ((1, *SIZE), "uint8"),
 }
+
+# As the engine inspector lists them.
+LAYERS = [
+    {"Name": "shared/node_a + shared/node_b", "Inputs": [{"Name": "image"}], "Outputs": [{"Name": "shared/b"}]},
+    {"Name": "__myl_Add_0", "Inputs": [{"Name": "shared/b"}], "Outputs": [], "Metadata": "[ONNX Layer: lane/node_c]"},
+]
 
 
 class FakeDevice:
@@ -65,6 +72,10 @@ class FakeDevice:
 
     def check(self):
         assert getattr(self._active, "depth", 0), "outside the active context"
+
+    def free_memory(self):
+        self.check()
+        return 10**9 - sum(memory.nbytes for memory in self.memory.values())
 
     def stream(self):
         self.check()
@@ -191,6 +202,7 @@ class FakeContext:
         self.addresses = {}
         self.enqueued = 0
         self.works = True
+        self.profiler = None
 
     def set_tensor_address(self, name, address):
         self.addresses[name] = address
@@ -198,6 +210,9 @@ class FakeContext:
 
     def execute_async_v3(self, handle):
         self.enqueued += 1
+        if self.profiler is not None:
+            for layer in LAYERS:
+                self.profiler.report_layer_time(layer["Name"], 0.25)
         addresses = dict(self.addresses)
         self.device.streams[handle].put(lambda: self._compute(addresses))
         return self.works
@@ -213,12 +228,18 @@ class FakeContext:
 
 class FakeEngine:
     num_io_tensors = len(TENSORS)
+    device_memory_size_v2 = 4096
 
     def __init__(self, context):
         self._context = context
 
     def create_execution_context(self):
-        return self._context
+        # The first is the library's, which tests look into; others come and go.
+        context, self._context = self._context, FakeContext(self._context.device)
+        return context
+
+    def create_engine_inspector(self):
+        return SimpleNamespace(get_engine_information=lambda form: json.dumps({"Layers": LAYERS, "Bindings": []}))
 
     def get_tensor_name(self, index):
         return list(TENSORS)[index]
@@ -235,6 +256,8 @@ class FakeTensorRT:
 
     __version__ = VERSION
     ILogger = type("ILogger", (), {"Severity": Enum("Severity", "INTERNAL_ERROR ERROR WARNING INFO")})
+    IProfiler = type("IProfiler", (), {})
+    LayerInformationFormat = Enum("LayerInformationFormat", "ONELINE JSON")
     nptype = staticmethod(np.dtype)
 
     def __init__(self, device):

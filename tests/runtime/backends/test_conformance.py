@@ -1,12 +1,15 @@
 """What every backend promises, on the same network with known answers.
 
 ``tensorrt on python`` is this project's TensorRT backend on the GPU of conftest.py: it shows the backend's own logic.
-``tensorrt`` is the real thing and needs a GPU.
+``tensorrt``, ``tensorrt-rtx`` and ``cuda`` are the real thing and need a GPU.
 """
+
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
+from perception.gpu import find_gpu
 from runtime.backends import open_backend
 
 SHAPE = (1, 64, 96, 3)
@@ -25,17 +28,30 @@ def _tensorrt_on_python(request):
     return open_backend(request.getfixturevalue("engine_file")())
 
 
+def _cuda(request):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    if find_gpu() is None or "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        pytest.skip("needs an NVIDIA GPU and onnxruntime-gpu")
+    return open_backend(request.getfixturevalue("network"), "cuda")
+
+
 def _tensorrt(request):
-    pytest.importorskip("tensorrt")
+    return _built("tensorrt", request)
+
+
+def _tensorrt_rtx(request):
+    return _built("tensorrt-rtx", request)
+
+
+def _built(library, request):
+    pytest.importorskip(library.replace("-", "_"))
     pytest.importorskip("pycuda")
-    from export.engine import build_engine
-    from perception.gpu import find_gpu
+    from export.engine import Options, build_engine
 
     if find_gpu() is None:
         pytest.skip("needs an NVIDIA GPU")
-
     out = request.getfixturevalue("tmp_path") / "known.engine"
-    build_engine(request.getfixturevalue("network"), out)
+    build_engine(request.getfixturevalue("network"), out, Options(library))
     return open_backend(out)
 
 
@@ -43,7 +59,9 @@ def _tensorrt(request):
     params=[
         pytest.param(_onnxruntime, id="onnxruntime"),
         pytest.param(_tensorrt_on_python, id="tensorrt on python"),
+        pytest.param(_cuda, id="cuda", marks=pytest.mark.gpu),
         pytest.param(_tensorrt, id="tensorrt", marks=pytest.mark.gpu),
+        pytest.param(_tensorrt_rtx, id="tensorrt-rtx", marks=pytest.mark.gpu),
     ]
 )
 def backend(request):
@@ -95,6 +113,15 @@ def test_an_answer_nobody_asks_for_is_in_nobodys_way(backend):
     for seed in range(7):
         backend.submit(picture(seed))
     assert agrees(backend.infer(picture(8)), picture(8))
+
+
+def test_another_thread_may_wait_for_an_answer_and_take_the_backend_over(backend):
+    with ThreadPoolExecutor(1) as other:
+        waiting = [backend.submit(picture(seed)) for seed in range(5)]
+        for seed, answer in enumerate(waiting):
+            assert agrees(other.submit(answer).result(), picture(seed))
+        assert agrees(other.submit(backend.infer, picture(6)).result(), picture(6))
+        other.submit(backend.close).result()
 
 
 def test_timed_answers_too(backend):

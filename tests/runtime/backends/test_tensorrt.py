@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from perception.errors import InputError
-from runtime.backends import open_backend
+from runtime.backends import DeviceMemory, TimedLayer, open_backend
 from runtime.backends import tensorrt as tensorrt_backend
 from runtime.backends.tensorrt import TensorRT
 
@@ -185,3 +185,22 @@ def test_times_are_told_apart(gpu, engine_file):
         outputs, split = backend.timed(picture(2))
     np.testing.assert_array_equal(outputs.drivable, brightness(picture(2)))
     assert min(split.copy_in, split.compute, split.copy_out) > 0
+
+
+def test_layers_are_timed_by_the_library(fake_gpu, engine_file):
+    _, library = fake_gpu()
+    with TensorRT(engine_file()) as backend:
+        before = library.context.enqueued
+        joined, renamed = backend.layers(picture(), 4)
+        # In a context of its own: what was captured stays as it is.
+        assert library.context.profiler is None and library.context.enqueued == before
+        np.testing.assert_array_equal(backend.infer(picture(1)).drivable, brightness(picture(1)))
+    assert joined == TimedLayer("shared/node_a + shared/node_b", ("", "shared/b", "image"), [0.25] * 4)
+    assert renamed.says[0] == "[ONNX Layer: lane/node_c]"
+
+
+def test_memory_is_what_is_no_longer_free(fake_gpu, engine_file):
+    device, _ = fake_gpu(mapped=True)
+    with TensorRT(engine_file()) as backend:
+        held = sum(memory.nbytes for memory in device.memory.values())
+        assert backend.memory() == DeviceMemory(held, 4096, shared=True)

@@ -1,6 +1,7 @@
 """Against a stand-in for the driver's library: what is asked, how answers and refusals are read. Not against a GPU."""
 
 import ctypes
+import os
 
 import pytest
 
@@ -33,6 +34,14 @@ class Library:
     def nvmlDeviceGetCurrentClocksThrottleReasons(self, handle, out):
         return self._answer("reasons", out)
 
+    def nvmlDeviceGetComputeRunningProcesses_v3(self, handle, count, out):
+        processes = self.answers.get("processes", ())
+        assert count._obj.value >= len(processes)
+        count._obj.value = len(processes)
+        for place, (pid, used) in enumerate(processes):
+            out[place].pid, out[place].used = pid, used
+        return 0
+
     def _answer(self, name, out):
         if name not in self.answers:
             return REFUSED
@@ -45,7 +54,8 @@ def gpu(**answers):
 
 
 def test_sensors_of_a_card(machine):
-    card = gpu(milliwatts=71_500, celsius=64, sm=1410, memory=5001)
+    processes = [(1, 9_000_000_000), (os.getpid(), 600_000_000)]
+    card = gpu(milliwatts=71_500, celsius=64, sm=1410, memory=5001, processes=processes)
     known = {(sensor.kind, sensor.name): sensor.read() for sensor in sensors(machine("nothing").root, card)}
     assert known == {
         ("power", "GPU"): 71.5,
@@ -53,6 +63,7 @@ def test_sensors_of_a_card(machine):
         ("clock", "GPU"): 1410,
         ("clock", "GPU memory"): 5001,
         ("load", "GPU"): 0.97,
+        ("memory", "GPU, this process"): 600,
     }
 
 
@@ -60,6 +71,16 @@ def test_what_a_card_does_not_know_is_not_watched(machine):
     known = [sensor.name for sensor in sensors(machine("nothing").root, gpu(sm=1410))]
     assert known == ["GPU", "GPU"]
     assert gpu().watts() is None
+
+
+@pytest.mark.parametrize("used", [None, 2**64 - 1])
+def test_memory_of_a_process_that_is_not_listed_or_not_known(used):
+    processes = [(1, 9_000_000_000)] + ([] if used is None else [(os.getpid(), used)])
+    assert gpu(processes=processes).own_megabytes() is None
+
+
+def test_memory_of_processes_under_an_old_driver():
+    assert Gpu(object(), ctypes.c_void_p()).own_megabytes() is None
 
 
 @pytest.mark.parametrize(

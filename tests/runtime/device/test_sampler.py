@@ -101,6 +101,9 @@ def test_a_card_that_is_held_back_or_floats(machine):
         def load(self):
             return 0.99
 
+        def own_megabytes(self):
+            return None
+
         def slowed(self):
             return list(self.reasons)
 

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from runtime.device.sensors import sensors, whole_power
@@ -25,6 +27,11 @@ def test_temperatures_clocks_and_load(machine):
     assert readings(root, "temperature") == {"cpu": 51.25, "gpu": 52.5, "cv0": None, "tj": 53.125}
     assert readings(root, "clock") == {"GPU": 1020, "CPU 0": 1728, "CPU 4": 1728}
     assert readings(root, "load")["GPU"] == 0.87
+
+
+def test_memory_of_this_process_and_of_all(machine):
+    memory = readings(machine("orin-nano-jetpack6").root, "memory")
+    assert memory == {"this process": 125_000 * os.sysconf("SC_PAGE_SIZE") / 1e6, "all processes": 2560.0}
 
 
 def test_jetpack_7_shows_the_memory_clock(machine):
