@@ -1,13 +1,14 @@
 """How fast training data is read, and in how much memory.
 
-    python benchmarks/data.py [--images 1000 70000] [--workers 0 1 2] [--batches 40]
+    python benchmarks/data.py [--images 1000 70000] [--workers 0 1 2] [--batches 10]
 
-Pictures of 736x1280, about BDD100K's size, are drawn and linked under as many names as are asked for, so the files lie in the system's
-cache and the figures are of decoding, resizing and augmentation. Rates: images a second at 384x640 (HxW), which every
-GPU step must stay below; readings with different numbers of workers take turns; and the processor time of one image,
-which no other work on the machine changes. Memory: what the process and its
-workers hold alone and their part of what they share, with the data set open and after half and all of the batches; it
-is flat where the columns agree and hardly grows with the rows.
+Pictures of 736x1280 (HxW), about BDD100K's size, are drawn and linked under as many names as are asked for; so the
+files lie in the system's cache, and what counts is decoding, resizing to 384x640 and augmentation.
+
+Memory: what the process and its workers hold, shared pages in parts, with the data set open and after half and all of
+the batches. It is flat where these agree and hardly grows with the number of images. Rates: images a second, which a
+GPU step must stay below, readings with different numbers of workers in turns; and the processor time of one image,
+which no other work on the machine changes.
 """
 
 import argparse
@@ -89,6 +90,16 @@ def measure_rates(root: Path, workers: list[int], batches: int, times: int) -> d
     return rates
 
 
+def processor_time(root: Path, batches: int) -> float:
+    """Milliseconds that one image costs one core."""
+    steps = _forever(make_loader(root, 0))
+    next(steps)
+    begin = time.process_time()
+    for _ in islice(steps, batches):
+        pass
+    return 1000 * (time.process_time() - begin) / (BATCH * batches)
+
+
 def _forever(data: Loader):
     while True:
         yield from data
@@ -118,9 +129,9 @@ def main() -> None:
                 found = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
                 columns = (found["opened"], found["half"], found["end"])
                 print(f"{images:8,} {workers:8} {found['seconds']:8.2f}", *(f"{each:10.0f}" for each in columns))
-        rates = measure_rates(
-            Path(folder, str(arguments.images[0])), arguments.workers, arguments.batches, arguments.times
-        )
+        root = Path(folder, str(arguments.images[0]))
+        print(f"an image takes {processor_time(root, arguments.batches):.1f} ms of one core")
+        rates = measure_rates(root, arguments.workers, arguments.batches, arguments.times)
         print(f"{'workers':>8} {'images/s':>9} {'spread':>15}   on {len(os.sched_getaffinity(0))} cores")
         for workers, found in rates.items():
             print(f"{workers:8} {median(found):9.1f} {min(found):7.1f} {max(found):7.1f}")

@@ -3,7 +3,7 @@
     python benchmarks/importance.py [FILE] [--batch 16] [--times 7]
 
 Both take turns on the same random batches; the ratio is that of neighbours in time. At most 1.3 is wanted. Memory is
-what gradients of all tasks take, as a multiple of the weights that are ranked.
+the most that the process held meanwhile (Linux), and what the gradients of all tasks take of it.
 """
 
 import argparse
@@ -40,6 +40,14 @@ def seconds(step) -> float:
     return process_time() - start
 
 
+def peak(step) -> float:
+    """The most memory that the process holds during a call, in MB."""
+    Path("/proc/self/clear_refs").write_text("5")  # forget earlier peaks
+    step()
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1e3
+
+
 def main() -> int:
     """Print the ratio of each source of conflict; the exit status says whether the first one is within the limit."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -54,23 +62,22 @@ def main() -> int:
     weights = ranked_weights(network, groups)
     steps = {"bare": lambda: task_gradients(network, weights, *batch)}
     steps |= {source: lambda source=source: measure(network, groups, [batch], source) for source in CONFLICT_SOURCES}
+    held = {name: peak(step) for name, step in steps.items()}  # warms up, too
     taken: dict[str, list[float]] = {name: [] for name in steps}
-    for turn in range(arguments.times + 1):
+    for _ in range(arguments.times):
         for name, step in steps.items():
-            if turn:  # the first is to warm up
-                taken[name].append(seconds(step))
-            else:
-                step()
+            taken[name].append(seconds(step))
     copies = len(network.spec.tasks)
     ranked = sum(weight.numel() for weight in weights.values())
     everything = sum(parameter.numel() for parameter in network.parameters())
-    print(f"bare: {1000 * median(taken['bare']) / arguments.batch:.1f} ms an image, batch {arguments.batch}")
+    each = 1000 * median(taken["bare"]) / arguments.batch
+    print(f"bare: {each:.1f} ms an image, batch {arguments.batch}, {held['bare']:.0f} MB")
     print(f"gradients: {copies} x {ranked:,} of {everything:,} weights, {4e-6 * copies * ranked:.1f} MB")
     ratios = {}
     for name in CONFLICT_SOURCES:
         found = sorted(mine / its for mine, its in zip(taken[name], taken["bare"], strict=True))
         ratios[name] = median(found)
-        print(f"{name}: {ratios[name]:.2f} times bare ({found[0]:.2f} to {found[-1]:.2f})")
+        print(f"{name}: {ratios[name]:.2f} times bare ({found[0]:.2f} to {found[-1]:.2f}), {held[name]:.0f} MB")
     return int(ratios[CONFLICT_SOURCES[0]] > LIMIT)
 
 

@@ -169,16 +169,20 @@ def parse_protection(texts: Sequence[str]) -> tuple[float, dict[str, float]]:
 
 
 def register_coarsen(subparsers: argparse._SubParsersAction) -> None:
-    """``coarsen``: mask heads that compute at fewer positions."""
+    """``coarsen``: mask heads that compute at fewer positions, and fewer queries."""
     parser = subparsers.add_parser(
         "coarsen",
-        help="compute masks at fewer positions",
-        description="Let the last layers of the mask heads compute at every second or fourth pixel and write blocks\n"
-        "of pixels. Masks keep their size; the network has to learn what to write there, so distill it next.",
-        epilog="example:\n  %(prog)s teacher.safetensors --mask-stride 4 --out coarse.safetensors",
+        help="compute masks at fewer positions, ask fewer queries",
+        description="Let the last layers of the mask heads compute at fewer positions and write blocks of pixels,\n"
+        "which the network has to learn: distill it next. Or let fewer queries look for vehicles, which takes no\n"
+        "training.",
+        epilog="examples:\n"
+        "  %(prog)s teacher.safetensors --mask-stride 4 --out coarse.safetensors\n"
+        "  %(prog)s rmt-ppad.safetensors --queries 100 --out fewer.safetensors",
     )
     parser.add_argument("model", type=Path, metavar="FILE", help="checkpoint")
-    parser.add_argument("--mask-stride", type=int, required=True, help="pixels from one position to the next: 2 or 4")
+    parser.add_argument("--mask-stride", type=int, help="pixels from one position to the next: 2, 4 ...")
+    parser.add_argument("--queries", type=int, help="how many look for vehicles, in networks with a transformer")
     parser.add_argument("--out", type=Path, required=True, help="checkpoint to write")
     parser.set_defaults(run=_coarsen)
 
@@ -250,7 +254,7 @@ def _train(arguments: argparse.Namespace) -> None:
 def _coarsen(arguments: argparse.Namespace) -> None:
     from compress.coarsen import coarsen_checkpoint
 
-    coarsen_checkpoint(arguments.model, arguments.mask_stride, arguments.out)
+    coarsen_checkpoint(arguments.model, arguments.out, arguments.mask_stride, arguments.queries)
 
 
 def _prune(arguments: argparse.Namespace) -> None:

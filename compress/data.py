@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset
 
 from compress.augment import Augmentation, Frame, augment
+from compress.order import Shuffled, endless
 from compress.processes import Share, collected, share
 from perception.command import say
 from perception.data import OnBad, open_dataset, open_pictures
@@ -174,54 +175,6 @@ class Frames(Dataset):
         )
 
 
-class Shuffled(Sampler):
-    """Addresses of one epoch, batch by batch, in an order that depends on seed and epoch alone.
-
-    A batch holds frames of one group. The last, incomplete batch of a group is left out unless it is its only one.
-
-    Args:
-        groups: indices of frames.
-        batch: frames a batch, of all processes together.
-        seed: of the order and the augmentation.
-        part: of each batch, that this process reads.
-
-    Attributes:
-        epoch: the one that comes next.
-        start: number of its first batches that are passed over.
-    """
-
-    def __init__(self, groups: Sequence[np.ndarray], batch: int, seed: int, part: Share = Share()):  # noqa: B008
-        self._groups = groups
-        self._batch = batch
-        self._seed = seed
-        self._part = part
-        self.epoch = 0
-        self.start = 0
-
-    def __len__(self) -> int:
-        return sum(max(1, len(group) // self._batch) for group in self._groups)
-
-    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        seed, batches = self._draw()
-        return ([(seed, int(index)) for index in self._part.of(batch)] for batch in batches[self.start :])
-
-    def indices(self, number: int) -> list[int]:
-        """What batch ``number`` of the epoch holds, for all processes."""
-        return self._draw()[1][number].tolist()
-
-    def _draw(self) -> tuple[int, list[np.ndarray]]:
-        rng = np.random.default_rng((self._seed, self.epoch))
-        seed = int(rng.integers(1 << 62))
-        batches = []
-        for group in self._groups:
-            order = rng.permutation(group)
-            whole = max(self._batch, len(order) // self._batch * self._batch)
-            batches += [order[start : start + self._batch] for start in range(0, min(whole, len(order)), self._batch)]
-        if len(self._groups) > 1:
-            batches = [batches[number] for number in rng.permutation(len(batches))]
-        return seed, batches
-
-
 class Loader(DataLoader):
     """Batches in the order of a :class:`Shuffled`; ``order`` is it."""
 
@@ -289,7 +242,7 @@ class Stream:
     def __init__(self, frames: Frames, batch: int, seed: int):
         self._frames = frames
         orders = [_order([group], batch, seed, Share()) for group in frames.groups]
-        self._addresses = itertools.chain.from_iterable(zip(*map(_endless, orders), strict=True))
+        self._addresses = itertools.chain.from_iterable(zip(*map(endless, orders), strict=True))
 
     def take(self, count: int) -> Iterator[Batch]:
         """This process's part of the next ``count``, read as they are asked for."""
@@ -321,11 +274,6 @@ def _order(groups: Sequence[np.ndarray], batch: int, seed: int, part: Share) -> 
         smallest > 1, "batch", smallest, "batch norms need 2 images or more; raise --batch, or repeat a DIR as DIR:2"
     )
     return Shuffled(groups, batch, seed, part)
-
-
-def _endless(order: Shuffled) -> Iterator[list[tuple[int, int]]]:
-    for order.epoch in itertools.count():
-        yield from order
 
 
 def _collate(frames: list[Frame] | InputError) -> Batch | InputError:

@@ -66,10 +66,11 @@ def _absorb(graph: ir.Graph, upsampling: ir.Node, convolution: ir.Node) -> None:
 
     An activation stays at its side, where inference libraries fuse the two.
     """
-    weight, *bias = (numbers(value) for value in inputs_of(convolution)[1:])
     convolution.replace_input_with(0, upsampling.inputs[0])
-    for index, array in enumerate((_of_blocks(weight), *(np.tile(each, 4) for each in bias)), 1):
-        convolution.replace_input_with(index, add_constant(graph, f"{convolution.name}/{index}", array))
+    for index, value in enumerate(inputs_of(convolution)[1:], 1):
+        array = numbers(value)
+        array = _of_blocks(array) if array.ndim > 1 else np.tile(array, 4)
+        convolution.replace_input_with(index, add_constant(graph, f"{value.name}/{convolution.name}", array))
     graph.remove(upsampling, safe=True)
     last, following = convolution, _readers(convolution)
     if len(following) == 1 and _is_activation(following[0]):

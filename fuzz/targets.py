@@ -292,4 +292,4 @@ def _board(root: Path) -> Target:
         json.dumps(sampler.record(), allow_nan=False)
 
     seed = "\n".join(f"{name} = {content}" for name, content in records.BOARD.items())
-    return Target(read, [f"{seed}\nnvidia-smi = GPU, 550, 8 GiB, 60 W, 8.7".encode("latin-1")], 10_000)
+    return Target(read, [f"{seed}\nnvidia-smi = GPU, 550, 8 GiB, 60 W, 8.7".encode("latin-1")], 2_000)

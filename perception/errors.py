@@ -1,6 +1,5 @@
 """The two ways a command ends badly; :mod:`perception.command` turns them into exit statuses."""
 
-
 # What reading a file that is not of the expected form stumbles over: an entry that is absent, of another type, no
 # number, a number beyond all bounds (which JSON can write), or nested without end.
 MALFORMED = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError)

@@ -51,7 +51,7 @@ def evaluate(
         The ``metrics`` record, see :mod:`perception.metrics.protocols`.
 
     Raises:
-        InputError: there is no sample, or boxes or scores are not finite frame after frame.
+        InputError: there is no sample, or outputs are not finite frame after frame.
     """
     evaluator = PROTOCOLS[protocol]()
     min_score = evaluator.min_score(spec.needs_nms)
@@ -65,7 +65,7 @@ def evaluate(
         outputs = infer(pictures)
         for index, (frame, placed) in enumerate(zip(frames, fits, strict=True)):
             if wrong := _not_finite(outputs, index):
-                faults.add(f"{frame.name}: the network's {wrong} are not all finite; those candidates are dropped")
+                faults.add(f"{frame.name}: the network's outputs are not all finite: {wrong}; what is not is left out")
             else:
                 faults.end_row()
             seen = postprocess(outputs, index, spec, placed, min_score, NMS_IOU, MAX_BOXES, clip=evaluator.clip_boxes)
@@ -73,7 +73,7 @@ def evaluate(
         if progress:
             progress(len(frames))
     if faults.total:
-        say(f"{faults.total} frames where the network's boxes or scores were not all finite")
+        say(f"{faults.total} frames where the network's outputs were not all finite")
     return evaluator.result()
 
 
@@ -86,11 +86,11 @@ def headline(metrics: dict[str, Any]) -> dict[str, float]:
 
 
 def _not_finite(outputs: Outputs, index: int) -> str:
-    """Which outputs of a frame hold what is no number; post-processing drops those candidates."""
+    """Which outputs of a frame hold what is no number, in words; post-processing drops such candidates."""
     found = {"boxes": outputs.boxes, "scores": outputs.scores}
-    return " and ".join(
-        name for name, values in found.items() if values is not None and not np.isfinite(values[index]).all()
-    )
+    wrong = [name for name, values in found.items() if values is not None and not np.isfinite(values[index]).all()]
+    wrong += [task for task, spoiled in outputs.spoiled.items() if spoiled[index]]
+    return ", ".join(wrong)
 
 
 def _compare(evaluator: Evaluator, seen: Prediction, frame: Sample, placed: Fit, spec: InputSpec) -> None:

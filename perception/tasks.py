@@ -3,8 +3,9 @@
 Arrays are NumPy; images are RGB uint8 ``[H, W, 3]``; boxes are float32 ``[N, 4]`` as x1, y1, x2, y2 in pixels.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -59,17 +60,21 @@ class Outputs:
         scores: float32 ``[N, K]`` in [0, 1].
         drivable: uint8 ``[N, H, W]``, probability x 255.
         lane: uint8 ``[N, H, W]``, probability x 255.
+        spoiled: by mask task, of which images the probabilities were not all finite, bool ``[N]``. Bytes do not tell
+            any more: an exported network's outputs never have it.
     """
 
     boxes: np.ndarray | None = None
     scores: np.ndarray | None = None
     drivable: np.ndarray | None = None
     lane: np.ndarray | None = None
+    spoiled: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @classmethod
     def of(cls, tasks: Iterable[str], arrays: Iterable[np.ndarray]) -> "Outputs":
         """From what a network of ``tasks`` answered, in the order of :func:`output_names`."""
-        return cls(**dict(zip(output_names(tasks), arrays, strict=True)))
+        by_name: dict[str, Any] = dict(zip(output_names(tasks), arrays, strict=True))
+        return cls(**by_name)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from perception.errors import InputError
 FOLDER = "overlays"
 _LARGEST_WIDTH = 960
 _QUALITY = 85
+# Characters of a name from a file that are shown.
+_QUOTED = 80
 
 
 @dataclass(frozen=True)
@@ -102,9 +104,11 @@ def _load(report: Path, file: str) -> np.ndarray:
     path = report.parent / file
     if not _inside(report.parent, path):
         raise InputError(
-            f"{report}: overlay {file!r} lies outside the report's folder; keep pictures beside the report"
+            f"{report}: overlay {file[:_QUOTED]!r} lies outside the report's folder; keep pictures beside the report"
         )
     try:
         return read_image(path)
     except InputError:
-        raise InputError(f"{report}: overlay {file!r} is no picture that can be read; copy it along") from None
+        raise InputError(
+            f"{report}: overlay {file[:_QUOTED]!r} is no picture that can be read; copy it along"
+        ) from None

@@ -109,9 +109,17 @@ class DeployForm(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """uint8 ``[N, H, W, 3]`` RGB to what ``output_names`` lists, as ``perception.tasks.Outputs`` has it."""
+        return self.answer(self.decoded(image))
+
+    def decoded(self, image: Tensor) -> dict[str, Tensor]:
+        """What ``output_names`` lists, by name, the masks as probabilities still."""
         decoded = self.network.decode(self.network(self.network.normalise(image)))
-        outputs = {name: getattr(decoded, name) for name in self.output_names}
-        return tuple(_to_bytes(value) if name in MASK_TASKS else value.float() for name, value in outputs.items())
+        return {name: getattr(decoded, name) for name in self.output_names}
+
+    @staticmethod
+    def answer(decoded: dict[str, Tensor]) -> tuple[Tensor, ...]:
+        """The last step, after which masks are bytes."""
+        return tuple(_to_bytes(value) if name in MASK_TASKS else value.float() for name, value in decoded.items())
 
     @property
     def output_names(self) -> tuple[str, ...]:

@@ -53,6 +53,16 @@ def of_others(cores: float | None, intruder: Intruder | None) -> list[Fault]:
     return [Fault(fault, f"kill -STOP {intruder.pid}; later kill -CONT {intruder.pid}")]
 
 
+def of_card_users(strangers: Sequence[int]) -> list[Fault]:
+    """Other processes that compute on the graphics card, by number."""
+    if not strangers:
+        return []
+    numbers = " ".join(map(str, strangers))
+    return [
+        Fault(f"other processes compute on the GPU: {numbers}", f"kill -STOP {numbers}; later kill -CONT {numbers}")
+    ]
+
+
 def of_throttling(seconds: float, names: Sequence[str], jetson: bool) -> list[Fault]:
     """A machine that slowed itself down."""
     cure = "sudo jetson_clocks --fan" if jetson else "nvidia-smi -q -d PERFORMANCE"

@@ -74,14 +74,13 @@ class Gpu:
 
     def own_megabytes(self) -> float | None:
         """Memory that this process holds; None where it is not listed, as in most containers."""
-        found, count = (_Process * _MOST_PROCESSES)(), ctypes.c_uint(_MOST_PROCESSES)
-        # Drivers before 510 have another structure under another name.
-        ask = getattr(self._library, "nvmlDeviceGetComputeRunningProcesses_v3", None)
-        if ask is None or ask(self._handle, ctypes.byref(count), found) != _SUCCESS:
-            return None
-        own = (process.used for process in found[: count.value] if process.pid == os.getpid())
-        used = next(own, _UNKNOWN)
+        used = self._computing().get(os.getpid(), _UNKNOWN)
         return None if used == _UNKNOWN else used / 1e6
+
+    def strangers(self) -> list[int]:
+        """Other processes that compute on it; none where this one is not listed and cannot be told from others."""
+        found = self._computing()
+        return [pid for pid in found if pid != os.getpid()] if os.getpid() in found else []
 
     def slowed(self) -> list[str]:
         """Why it is slower than it could be, now; empty where nothing holds it back."""
@@ -90,6 +89,15 @@ class Gpu:
         if self._library.nvmlDeviceGetCurrentClocksThrottleReasons(self._handle, ctypes.byref(bits)) != _SUCCESS:
             return []
         return [f"GPU {reason}" for bit, reason in _SLOWED.items() if bits.value & bit]
+
+    def _computing(self) -> dict[int, int]:
+        """Bytes held by each process that computes on it; empty where it does not tell."""
+        # Drivers before 510 have another structure under another name.
+        ask = getattr(self._library, "nvmlDeviceGetComputeRunningProcesses_v3", None)
+        found, count = (_Process * _MOST_PROCESSES)(), ctypes.c_uint(_MOST_PROCESSES)
+        if ask is None or ask(self._handle, ctypes.byref(count), found) != _SUCCESS:
+            return {}
+        return {process.pid: process.used for process in found[: count.value]}
 
     def _number(self, function: str, *arguments: int) -> float | None:
         found = ctypes.c_uint()

@@ -146,6 +146,7 @@ class Sampler:
         faults = certificate.of_clocks(self._clocks, self._jetson)
         if self._gpu:
             faults += certificate.of_card(*(self._course(kind, "GPU") for kind in ("clock", "load")))
+            faults += certificate.of_card_users(self._gpu.strangers())
         faults += certificate.of_others(others, self._others.intruder())
         if self._events:
             faults += certificate.of_throttling(min(self._events.values()), list(self._events), self._jetson)

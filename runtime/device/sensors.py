@@ -115,7 +115,7 @@ def _memory(root: Path) -> list[Sensor]:
 def _resident(statm: Path) -> float | None:
     """proc(5): the second number counts pages in memory."""
     pages = read_text(statm).split()
-    return int(pages[1]) * _PAGE / 1e6 if len(pages) > 1 else None
+    return int(pages[1]) * _PAGE / 1e6 if len(pages) > 1 and pages[1].isdecimal() else None
 
 
 def _in_use(meminfo: Path) -> float | None:

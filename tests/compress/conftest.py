@@ -107,7 +107,7 @@ class Linear(Network):
 
     def __init__(self, outputs: tuple[int, ...], signs: tuple[float, ...]):
         super().__init__()
-        self.spec = InputSpec((32, 32))
+        self.spec = InputSpec((32, 32), tasks=tuple(f"task{number}" for number in range(len(outputs))))
         self.outputs, self.signs = outputs, signs
         self.body = nn.Conv2d(3, 4, 1, bias=False)
         self.head = nn.Conv2d(4, 2, 1, bias=False)

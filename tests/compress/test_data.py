@@ -1,4 +1,3 @@
-import itertools
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +8,8 @@ import pytest
 import torch
 
 from compress.augment import Augmentation, Frame
-from compress.data import Frames, Shuffled, Source, Stream, collate, loader
+from compress.data import Frames, Source, Stream, collate, loader
+from compress.order import Shuffled
 from compress.processes import Share
 from perception.errors import InputError
 from perception.spec import InputSpec

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file
 
-from compress.data import Frames, Shuffled, Source
+from compress.data import Frames, Source
 from compress.device import choose
+from compress.order import Shuffled
 from compress.processes import Share, joined, own_gpu, share
 from perception.errors import InputError
 from perception.spec import InputSpec
@@ -86,7 +87,7 @@ def test_parts_are_of_one_size_and_none_is_done_twice():
     parts = [Share(rank, 3).of(np.arange(11)).tolist() for rank in range(3)]
     assert parts == [[0, 3, 6], [1, 4, 7], [2, 5, 8]]
     dealt = [list(Share(rank, 3).dealt(iter(range(11)))) for rank in range(3)]
-    assert sorted(sum(dealt, [])) == list(range(11)) and dealt[2] == [2, 5, 8]
+    assert sorted(item for part in dealt for item in part) == list(range(11)) and dealt[2] == [2, 5, 8]
 
 
 def test_every_process_takes_a_gpu_of_its_own(monkeypatch):

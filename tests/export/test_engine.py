@@ -65,15 +65,20 @@ def network(text: str, constants: dict[str, np.ndarray], path: Path, like: Path)
     return path
 
 
-def test_builds_again_only_when_something_changed(files, tmp_path, monkeypatch):
+@pytest.fixture
+def relu(files, tmp_path) -> Path:
+    """A network that is built in no time."""
+    return network("(float[1, 4] x) => (float[1, 4] y) { y = Relu (x) }", {}, tmp_path / "relu.onnx", files["fp32"])
+
+
+def test_builds_again_only_when_something_changed(relu, tmp_path, monkeypatch):
     out = tmp_path / "relu.engine"
-    source = network("(float[1, 4] x) => (float[1, 4] y) { y = Relu (x) }", {}, tmp_path / "relu.onnx", files["fp32"])
     builds = []
     monkeypatch.setattr(engine, "_parse", lambda *arguments, parse=engine._parse: builds.append(1) or parse(*arguments))
 
     def count(options=FOR_AMPERE, force=False) -> int:
         builds.clear()
-        build_engine(source, out, options, force)
+        build_engine(relu, out, options, force)
         return len(builds)
 
     assert count() == 1
@@ -86,18 +91,17 @@ def test_builds_again_only_when_something_changed(files, tmp_path, monkeypatch):
     assert count() == 1
     record_path(out).write_text("{}")
     assert count() == 1
-    model = onnx.load(source)
+    model = onnx.load(relu)
     model.producer_name = "another"
-    onnx.save(model, source)
+    onnx.save(model, relu)
     assert count() == 1
     assert count() == 0
 
 
 @pytest.mark.parametrize(("option", "builds"), [((), 1), (("--force",), 2)])
-def test_two_processes_take_turns_and_leave_a_pair(files, tmp_path, option, builds):
+def test_two_processes_take_turns_and_leave_a_pair(relu, tmp_path, option, builds):
     out = tmp_path / "relu.engine"
-    source = network("(float[1, 4] x) => (float[1, 4] y) { y = Relu (x) }", {}, tmp_path / "relu.onnx", files["fp32"])
-    command = [sys.executable, "-m", "export", "engine", str(source), "--out", str(out), "--target", "tensorrt-rtx"]
+    command = [sys.executable, "-m", "export", "engine", str(relu), "--out", str(out), "--target", "tensorrt-rtx"]
     with alone(out):
         both = [subprocess.Popen([*command, *option], stderr=subprocess.PIPE, text=True) for _ in range(2)]
         for process in both:
@@ -109,18 +113,18 @@ def test_two_processes_take_turns_and_leave_a_pair(files, tmp_path, option, buil
     assert {path.name for path in tmp_path.iterdir()} == {"relu.onnx", "relu.engine", "relu.engine.json"}
 
 
-def test_a_disk_that_fills_up_leaves_the_pair_that_was_there(files, tmp_path, monkeypatch):
-    out = tmp_path / "tiny.engine"
-    before = build_engine(files["fp32"], out, RTX)
+def test_a_disk_that_fills_up_leaves_the_pair_that_was_there(relu, tmp_path, monkeypatch):
+    out = tmp_path / "relu.engine"
+    before = build_engine(relu, out, RTX)
 
     def fill_up(path, record):
         raise InputError(f"{path}: cannot be written (No space left on device)")
 
     monkeypatch.setattr(engine_file, "write_record", fill_up)
     with pytest.raises(InputError, match="No space left"):
-        build_engine(files["fp16"], out, RTX)
+        build_engine(relu, out, FOR_AMPERE)
     assert read_record(out) == before and sha256(out) == before.engine_sha256
-    assert {path.name for path in tmp_path.iterdir()} == {"tiny.engine", "tiny.engine.json"}
+    assert {path.name for path in tmp_path.iterdir()} == {"relu.onnx", "relu.engine", "relu.engine.json"}
 
 
 def test_command(files, tmp_path, capsys):

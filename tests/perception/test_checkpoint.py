@@ -206,6 +206,24 @@ def test_hostile_widths(written, widths):
     refused(written)
 
 
+def test_layers_wider_than_their_weights_take_no_memory(written, monkeypatch):
+    def widen(header):
+        header["widths"] = {path: [1 << 16, 1 << 16, 1] for path in header["widths"]}
+
+    rewrite(written, widen)
+    monkeypatch.setattr("perception.checkpoint.set_layer_widths", lambda *_: pytest.fail("memory was taken"))
+    with pytest.raises(InputError, match="wider than its weights"):
+        load(written)
+
+
+def test_a_header_nested_without_end(tmp_path):
+    path = tmp_path / "deep.safetensors"
+    text = b"[" * 100_000
+    path.write_bytes(struct.pack("<Q", len(text)) + text)
+    with pytest.raises(InputError, match="not written by panoedge"):
+        read_header(path)
+
+
 @pytest.mark.parametrize("entry", ["format", "network", "config", "widths", "spec", "history"])
 def test_missing_entry(written, entry):
     rewrite(written, lambda header: header.pop(entry))

@@ -129,9 +129,22 @@ def test_answers_that_are_no_numbers_are_told_and_counted(capsys):
 
     evaluate(sometimes, SPECS[0], SCENES)
     assert capsys.readouterr().err.splitlines() == [
-        "1: the network's scores are not all finite; those candidates are dropped",
-        "3: the network's scores are not all finite; those candidates are dropped",
-        "2 frames where the network's boxes or scores were not all finite",
+        "1: the network's outputs are not all finite: scores; what is not is left out",
+        "3: the network's outputs are not all finite: scores; what is not is left out",
+        "2 frames where the network's outputs were not all finite",
+    ]
+
+
+def test_a_mask_that_was_not_finite_is_told_by_frame_and_task(capsys):
+    oracle = Oracle(SPECS[0], "rmt-ppad")
+    evaluate(
+        lambda pictures: replace(oracle(pictures), spoiled={LANE: np.array([len(oracle.batches) == 2])}),
+        SPECS[0],
+        SCENES,
+    )
+    assert capsys.readouterr().err.splitlines() == [
+        "1: the network's outputs are not all finite: lane; what is not is left out",
+        "1 frames where the network's outputs were not all finite",
     ]
 
 

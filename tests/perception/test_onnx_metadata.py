@@ -32,6 +32,8 @@ def test_reads_what_the_onnx_library_wrote(tmp_path):
         ({"other": "1"}, "not written by this project"),
         ({ONNX_METADATA_KEY: "{"}, "malformed"),
         ({ONNX_METADATA_KEY: "[]"}, "malformed"),
+        ({ONNX_METADATA_KEY: "[" * 100_000}, "malformed"),
+        ({ONNX_METADATA_KEY: json.dumps(DEPLOYED.to_json()).replace("64", "1e999")}, "malformed"),
     ],
 )
 def test_files_of_others(tmp_path, metadata, fault):

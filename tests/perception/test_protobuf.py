@@ -16,7 +16,7 @@ def test_lengths_and_numbers_of_fields_may_take_several_bytes():
     assert read(b"\xfa\x01\x80\x01" + bytes(128)) == [(31, bytes(128))]
 
 
-@pytest.mark.parametrize("content", [b"\x0a", b"\x0a\x05one", b"\x80", b"\x0b"])
+@pytest.mark.parametrize("content", [b"\x0a", b"\x0a\x05one", b"\x80", b"\x0b", b"\x80" * 100 + b"\x01"])
 def test_what_is_no_message_is_an_error(content):
     with pytest.raises((IndexError, KeyError, ValueError)):
         read(content)

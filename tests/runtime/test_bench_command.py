@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -8,6 +9,7 @@ from panoedge.report.schema import load
 from perception.command import main
 from runtime.bench_command import register
 
+DOCS = Path(__file__).parents[2] / "docs"
 QUICK = ("--seconds", "0.05", "--count", "5")
 
 
@@ -44,6 +46,26 @@ def test_a_report_of_everything(network, dataset, tmp_path, capsys):
         *("network", "frame", "stream"),
         *("paced known", "profile known"),
     ]
+
+
+def test_every_field_of_a_report_is_documented(network, dataset, tmp_path):
+    report = tmp_path / "report.json"
+    asked = ("--data", dataset, "--min-fps", 0.001, "--rate", 100, "--profile", "--overlays", 1)
+    assert bench(network, *asked, "--json", report, *QUICK) == 0
+    pages = "".join((DOCS / page).read_text(encoding="utf-8") for page in ("report.md", "benchmark.md", "metrics.md"))
+    assert [name for name in sorted(set(fields(load(report)))) if f"`{name}`" not in pages] == []
+
+
+def fields(value, inside=""):
+    """Names of all fields, but of those whose names are data: facts, rooms, rails and zones."""
+    if isinstance(value, list):
+        for item in value:
+            yield from fields(item, inside)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            if inside not in ("device", "rooms", "power", "temperature", "clock", "load", "memory"):
+                yield name
+            yield from fields(item, name)
 
 
 def test_several_networks_take_turns_and_the_last_is_judged(network, larger_network, tmp_path, capsys):

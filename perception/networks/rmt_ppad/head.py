@@ -10,7 +10,6 @@ from perception.networks.rmt_ppad.masks import MaskDecoder
 from perception.networks.rmt_ppad.outputs import Detections
 from perception.networks.rmt_ppad.transformer import LEVELS, MLP, Decoder
 
-QUERIES = 300
 # An anchor is a square of this side at stride 8, twice as much a stride further; those within MARGIN of the edge of
 # the image are none.
 ANCHOR = 0.05
@@ -31,12 +30,23 @@ class Head(nn.Module):
         mask_channels: what the mask decoder works with.
         heads: of attention.
         layers: of the transformer.
+        mask_stride: of the mask decoder.
+        queries: that look for vehicles, the most promising positions of all.
     """
 
     def __init__(
-        self, inputs: list[int], channels: int, feed_forward: int, mask_channels: int, heads: int, layers: int
+        self,
+        inputs: list[int],
+        channels: int,
+        feed_forward: int,
+        mask_channels: int,
+        heads: int,
+        layers: int,
+        mask_stride: int = 1,
+        queries: int = 300,
     ):
         super().__init__()
+        self.queries = queries
         self.input_proj = nn.ModuleList(
             nn.Sequential(nn.Conv2d(width, channels, 1, bias=False), nn.BatchNorm2d(channels)) for width in inputs
         )
@@ -52,7 +62,7 @@ class Head(nn.Module):
         self.enc_bbox_head = MLP(channels, channels, channels, 4)
         self.dec_score_head = nn.ModuleList(nn.Linear(channels, 1) for _ in range(layers))
         self.dec_bbox_head = nn.ModuleList(MLP(channels, channels, channels, 4) for _ in range(layers))
-        self.seg_head = MaskDecoder(channels, mask_channels)
+        self.seg_head = MaskDecoder(channels, mask_channels, mask_stride)
         self._expect_few_objects()
 
     def _expect_few_objects(self) -> None:
@@ -94,7 +104,7 @@ class Head(nn.Module):
         anchors, valid = anchor_logits(_shapes(memory), memory[0])
         features = self.enc_output(_tokens(memory) * valid)
         scores = self.enc_score_head(features)
-        best = scores.squeeze(-1).topk(min(QUERIES, scores.shape[1]), dim=1).indices.unsqueeze(-1)
+        best = scores.squeeze(-1).topk(min(self.queries, scores.shape[1]), dim=1).indices.unsqueeze(-1)
         queries = features.gather(1, best.expand(-1, -1, features.shape[2]))
         proposed = self.enc_bbox_head(queries) + anchors.expand(len(best), -1, -1).gather(1, best.expand(-1, -1, 4))
         # In training the proposals learn from their own loss alone.

@@ -38,9 +38,12 @@ class RMTPPAD(Network):
         depth: multiplies the convolutions of a block and the decoder's layers.
         size: network input ``(height, width)``, pixels.
         resize: how pictures are placed in it.
+        mask_stride: pixels between the positions that the last layers of the mask decoder compute at; above 1 the very
+            last one writes a block of that many rows and columns.
+        queries: positions that the detector looks for vehicles from, which is as many boxes as it answers.
 
     Raises:
-        InputError: where ``size`` is no multiple of 32, or ``width`` or ``depth`` makes no sense.
+        InputError: where ``size`` is no multiple of 32, or another number makes no sense.
     """
 
     name = "rmt-ppad"
@@ -78,17 +81,30 @@ class RMTPPAD(Network):
         ),
     )
 
+    mask_strides = (1, 2, 4, 8)
+
     def __init__(
         self,
         width: float = 1.0,
         depth: float = 1.0,
         size: tuple[int, int] = (640, 640),
         resize: str = "stretch",
+        mask_stride: int = 1,
+        queries: int = 300,
     ):
         super().__init__()
         check_width(width)
         require(0 < depth <= MOST_DEPTH, "depth", depth, f"must be above 0 and at most {MOST_DEPTH}")
-        self.config = {"width": width, "depth": depth, "size": list(size), "resize": resize}
+        require(mask_stride in self.mask_strides, "mask_stride", mask_stride, f"one of {self.mask_strides}")
+        require(queries >= 1, "queries", queries, "at least 1")
+        self.config = {
+            "width": width,
+            "depth": depth,
+            "size": list(size),
+            "resize": resize,
+            "mask_stride": mask_stride,
+            "queries": queries,
+        }
         self.spec = InputSpec(
             check_size((size[0], size[1])),
             resize,  # type: ignore[arg-type]
@@ -141,7 +157,7 @@ class RMTPPAD(Network):
                 conv(256, 256, 3, 2),
                 Concat(),
                 join(),
-                Head([c(256)] * 3, c(256), c(1024), c(64), HEADS, n(LAYERS)),
+                Head([c(256)] * 3, c(256), c(1024), c(64), HEADS, n(LAYERS), mask_stride, queries),
             ]
         )
         for module in self.modules():

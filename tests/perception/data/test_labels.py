@@ -128,3 +128,9 @@ def test_boxes_are_filtered_clipped_and_never_empty():
 
 def test_no_box_is_an_array_too():
     assert boxes_of([], frozenset({"car"}), SIZE).shape == (0, 4)
+
+
+@pytest.mark.filterwarnings("error")
+def test_boxes_beyond_all_floats_end_at_the_picture():
+    boxes = boxes_of([Label("car", (-1e300, 1, 1e300, 2))], frozenset({"car"}), SIZE)
+    assert boxes.dtype == np.float32 and boxes.tolist() == [[0, 1, SIZE[1], 2]]

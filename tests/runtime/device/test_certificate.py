@@ -26,3 +26,10 @@ def test_others_are_named_where_they_can_be():
     assert fault.fault == "other processes use 38% of a core, most of all browser (process 42)"
     (fault,) = certificate.of_others(1.5, None)
     assert fault.fault == "other processes use 1.5 cores"
+
+
+def test_others_on_the_card():
+    assert certificate.of_card_users([]) == []
+    (fault,) = certificate.of_card_users([71, 4])
+    assert fault.fault == "other processes compute on the GPU: 71 4"
+    assert fault.cure == "kill -STOP 71 4; later kill -CONT 71 4"

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.device.load import Others
+from runtime.device.load import CpuLoad, Others
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -59,3 +59,14 @@ def test_own_work_is_not_that_of_others():
     intruder = others.intruder()
     assert intruder is None or intruder.pid != os.getpid()
     assert others.cores() is None or others.cores() >= 0
+
+
+@pytest.mark.parametrize(
+    "counts", ["cpu  1 2 3", "cpu  a b c d e f g h", "cpu  1 2 3 4 5 6 7 x", "", "intr 1 2 3 4 5 6 7 8 9"]
+)
+def test_counts_that_are_none(machine, counts):
+    laid = machine("computer")
+    laid.write("proc/stat", counts)
+    laid.write("proc/7/stat", "7 (a) b) S " + "x " * 40)
+    assert CpuLoad(laid.root).read() is None
+    assert Others(laid.root).cores() is None and Others(laid.root).intruder() is None

@@ -76,11 +76,14 @@ def test_what_a_card_does_not_know_is_not_watched(machine):
 @pytest.mark.parametrize("used", [None, 2**64 - 1])
 def test_memory_of_a_process_that_is_not_listed_or_not_known(used):
     processes = [(1, 9_000_000_000)] + ([] if used is None else [(os.getpid(), used)])
-    assert gpu(processes=processes).own_megabytes() is None
+    card = gpu(processes=processes)
+    assert card.own_megabytes() is None
+    assert card.strangers() == ([] if used is None else [1])
 
 
 def test_memory_of_processes_under_an_old_driver():
-    assert Gpu(object(), ctypes.c_void_p()).own_megabytes() is None
+    card = Gpu(object(), ctypes.c_void_p())
+    assert card.own_megabytes() is None and card.strangers() == []
 
 
 @pytest.mark.parametrize(

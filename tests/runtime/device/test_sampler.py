@@ -104,6 +104,9 @@ def test_a_card_that_is_held_back_or_floats(machine):
         def own_megabytes(self):
             return None
 
+        def strangers(self):
+            return []
+
         def slowed(self):
             return list(self.reasons)
 

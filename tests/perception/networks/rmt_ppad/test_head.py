@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from perception.networks.rmt_ppad.adapters import Gate
-from perception.networks.rmt_ppad.head import QUERIES, Head, anchor_logits
+from perception.networks.rmt_ppad.head import Head, anchor_logits
 from perception.networks.rmt_ppad.masks import MaskDecoder
 
 
@@ -40,7 +40,7 @@ def test_anchors_at_the_border_count_for_nothing():
 
 def test_best_positions_become_queries(head):
     detections, _, _ = head(maps(48, 64))
-    assert detections.boxes.shape == (4, 1, QUERIES, 4)
+    assert detections.boxes.shape == (4, 1, 300, 4)
     proposed = detections.logits[0, 0, :, 0]
     assert bool((proposed.diff() <= 0).all())
 

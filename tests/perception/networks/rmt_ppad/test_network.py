@@ -124,7 +124,8 @@ def test_widths_and_depths(width, depth):
 def test_rebuilt_from_its_file(tmp_path, tiny):
     checkpoint.save(tmp_path / "net.safetensors", tiny, [])
     rebuilt = checkpoint.load(tmp_path / "net.safetensors").network
-    assert rebuilt.config == tiny.config == {"width": 0.25, "depth": 0.34, "size": [64, 96], "resize": "stretch"}
+    config = {"width": 0.25, "depth": 0.34, "size": [64, 96], "resize": "stretch"}
+    assert rebuilt.config == tiny.config == {**config, "mask_stride": 1, "queries": 300}
     assert rebuilt.spec == tiny.spec and not tiny.spec.needs_nms
     assert tiny.spec.thresholds == {"drivable": 0.45, "lane": 0.9}
     assert_same(run(tiny), run(rebuilt), 0)
