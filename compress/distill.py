@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from compress.device import choose
+from compress.processes import summed
 from compress.train import TrainSettings, finish, run
 from perception import checkpoint
 from perception.boxes import nms
@@ -19,6 +20,9 @@ from perception.errors import InputError
 from perception.files import check_writable, sha256
 from perception.networks.base import Decoded, Network, Targets
 from perception.tasks import DETECTION, DRIVABLE, LANE, MASK_TASKS
+
+# Of each channel's own variance.
+RIDGE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,12 @@ class FeatureDistance(nn.Module):
     Every channel is standardised over the batch (zero mean, unit variance), so the distance is that of patterns, not of
     scales: with unit variances it equals 2 - 2 r, r the correlation of a channel with its counterpart (PKD, Cao et al.,
     2022).
+
+    Adapters begin where they fit the first batch best, so that the distance is from the start what the student lacks,
+    not what a new adapter has yet to learn.
     """
+
+    fitted: Tensor
 
     def __init__(self, student: dict[str, Tensor], teacher: dict[str, Tensor]):
         super().__init__()
@@ -68,14 +77,35 @@ class FeatureDistance(nn.Module):
         self.adapters = nn.ModuleDict(
             {name: nn.Conv2d(inputs, outputs, 1, bias=False) for name, (inputs, outputs) in pairs.items()}
         )
+        self.register_buffer("fitted", torch.tensor(False))
 
     def forward(self, student: dict[str, Tensor], teacher: dict[str, Tensor]) -> Tensor:
         """Features ``[N, C, h, w]`` by tap name to one scalar."""
+        if not self.fitted:
+            self._fit(student, teacher)
         distances = [
             (standardise(adapter(student[name])) - standardise(teacher[name])).square().mean()
             for name, adapter in self.adapters.items()
         ]
         return torch.stack(distances).mean()
+
+    @torch.no_grad()
+    def _fit(self, student: dict[str, Tensor], teacher: dict[str, Tensor]) -> None:
+        """Least squares over the parts of all processes, with a little ridge regression for channels that depend on
+        each other."""
+        for name, adapter in self.adapters.items():
+            mine = student[name].double()
+            mine = _by_channel(mine - mine.mean((0, 2, 3), keepdim=True))
+            products = summed(mine @ torch.cat((mine, _by_channel(standardise(teacher[name]).double()))).T)
+            own, other = products.split((len(mine), len(products.T) - len(mine)), 1)
+            ridge = RIDGE * (own.diagonal() + own.diagonal().mean() + 1e-12)
+            adapter.get_parameter("weight").copy_(torch.linalg.solve(own + ridge.diag(), other).T[..., None, None])
+        self.fitted.fill_(True)
+
+
+def _by_channel(features: Tensor) -> Tensor:
+    """``[N, C, h, w]`` to ``[C, N h w]``."""
+    return features.transpose(0, 1).flatten(1)
 
 
 def standardise(features: Tensor) -> Tensor:

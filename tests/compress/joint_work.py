@@ -84,7 +84,8 @@ def distillation(data: Path, out: Path) -> None:
 
 
 def differentiate(frames, out, student, loss, training, compute, path, resume, distance, unlabelled):
-    """In the place of training."""
+    """In the place of training; adapters stay as they were drawn, since no process alone sees the batch they fit."""
+    distance.fitted.fill_(True)
     trained = nn.ModuleDict({"network": student, "extra": distance}).train()
     averaged = averaging(trained, loss)
     own = [share().rank] if share().count > 1 else range(PROCESSES)

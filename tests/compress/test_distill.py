@@ -34,6 +34,7 @@ def same_size_distance(student, teacher):
     """The distance with an adapter that changes nothing."""
     distance = FeatureDistance(student, teacher)
     torch.nn.init.dirac_(distance.adapters["tap"].weight)
+    distance.fitted.fill_(True)
     with torch.no_grad():
         return distance(student, teacher).item()
 
@@ -52,6 +53,28 @@ def test_distance_is_of_patterns_not_of_scales():
     assert same_size_distance(mine, {"tap": -mine["tap"]}) == pytest.approx(4, abs=1e-3)
     correlation = (standardise(mine["tap"]) * standardise(other["tap"])).mean().item()
     assert same_size_distance(mine, other) == pytest.approx(2 - 2 * correlation, abs=1e-3)
+
+
+def test_adapters_begin_where_they_fit_best():
+    student = features(0, 6)
+    mixing = torch.randn(4, 6, generator=torch.Generator().manual_seed(2))
+    mixed = {"tap": torch.einsum("nchw,dc->ndhw", student["tap"], mixing) + 5}
+    distance = FeatureDistance(student, mixed)
+    assert distance(student, mixed).item() < 1e-4
+    assert distance.fitted
+    first = distance.adapters["tap"].weight.clone()
+    # Once: what training makes of them afterwards stays.
+    assert distance(features(1, 6), mixed).item() > 0.5
+    assert torch.equal(distance.adapters["tap"].weight, first)
+
+
+def test_fit_survives_channels_that_are_dead_or_doubled():
+    student, teacher = features(0, 6), features(1, 4)
+    student["tap"][:, 0] = 1
+    student["tap"][:, 1] = student["tap"][:, 2]
+    distance = FeatureDistance(student, teacher)
+    assert 0 < distance(student, teacher).item() < 2
+    assert distance.adapters["tap"].weight.isfinite().all()
 
 
 def test_adapters_bridge_widths_and_learn():
