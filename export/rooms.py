@@ -32,7 +32,8 @@ def name_rooms(graph: ir.Graph, backbone: Sequence[str]) -> None:
             room = ENCODER if node in beyond else BACKBONE
         else:
             room = SHARED
-        node.name = name_in(room, str(node.name))
+        # Names are unique, also where a simplifier leaves nodes without.
+        node.name = name_in(room, node.name or str(node.outputs[0].name))
         for value in node.outputs:
             if not value.is_graph_output():
                 value.name = name_in(room, str(value.name))

@@ -85,3 +85,11 @@ def test_the_beginning_of_a_path_is_a_whole_part_of_it():
     graph = small_graph()
     name_rooms(graph, ("ste",))
     assert rooms_in(str(next(iter(graph)).name)) == ["encoder"]
+
+
+def test_nodes_without_a_name_get_different_ones():
+    graph = small_graph()
+    for node in graph:
+        node.name = None
+    name_rooms(graph, ())
+    assert [node.name for node in graph] == ["shared/a", "shared/b", "shared/c", "drivable/drivable", "lane/lane"]
