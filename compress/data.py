@@ -3,7 +3,6 @@
 import itertools
 import signal
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -192,32 +191,28 @@ class Loader(DataLoader):
         self.order = order
 
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
-        for batch in super().__iter__():
-            if isinstance(batch, InputError):
-                raise batch
-            yield batch
+        """Raises InputError where a frame cannot be used, or a process that reads was killed."""
+        batches = super().__iter__()
+        if self.num_workers:
+            # torch's handler would raise wherever the program is just then, within a lock even, which hangs it for
+            # good. A dead reader is noticed while waiting for its batch too.
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        try:
+            for batch in batches:
+                if isinstance(batch, InputError):
+                    raise batch
+                yield batch
+        except RuntimeError as error:
+            if not str(error).startswith("DataLoader worker"):
+                raise
+            raise InputError(
+                "a process that reads frames was killed, perhaps for want of memory; "
+                "lower --workers and repeat with --resume"
+            ) from None
 
     def names(self, number: int) -> list[str]:
         """The frames in batch ``number`` of the epoch, for messages."""
         return [self.frames.name(index) for index in self.order.indices(number)]
-
-
-@contextmanager
-def readers_watched() -> Iterator[None]:
-    """Within the block it is one clear line when a process that reads is killed; torch tells it at any moment.
-
-    Raises:
-        InputError: one was.
-    """
-    try:
-        yield
-    except RuntimeError as error:
-        if not str(error).startswith("DataLoader worker"):
-            raise
-        raise InputError(
-            "a process that reads frames was killed, perhaps for want of memory; "
-            "lower --workers and repeat with --resume"
-        ) from None
 
 
 def loader(frames: Frames, batch: int, seed: int, workers: int = 0) -> Loader:

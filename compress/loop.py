@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from compress.data import Loader, readers_watched
+from compress.data import Loader
 from compress.device import Compute
 from compress.faults import Statistics, not_finite
 from compress.processes import any_of, averaging, share, summed
@@ -153,7 +153,7 @@ class Loop:
                 process that reads was killed; the state of the last epoch is then on disk.
             KeyboardInterrupt: on SIGINT or SIGTERM, with the state written.
         """
-        with Progress("training", self._steps) as progress, readers_watched():
+        with Progress("training", self._steps) as progress:
             progress.step(self._step)
             while self.epoch < self.schedule.epochs:
                 with stop.held() as stopping:
