@@ -54,7 +54,7 @@ def test_protection_that_is_neither_is_an_input_error(text):
 def test_pruning_takes_the_protection_of_its_command_line(monkeypatch, capsys):
     asked = []
 
-    def prune(source, data, settings, out):
+    def prune(source, data, settings, out, on_bad):
         asked.append(settings)
         return {"kept": {}, "given_up": [{"lane": 0.0123}]}
 

@@ -17,7 +17,7 @@ from export.session import Session
 from perception.errors import GateFailed, InputError
 from perception.onnx_metadata import read_deployed
 from perception.spec import Deployed, InputSpec
-from perception.tasks import Outputs
+from perception.tasks import TASKS, Outputs, output_names
 
 SPEC = InputSpec((32, 32))
 PICTURES = [np.zeros((32, 32, 3), np.uint8)]
@@ -87,7 +87,7 @@ def test_the_filling_of_the_last_batch_does_not_count():
     def infer(images: np.ndarray) -> Outputs:
         sizes.append(len(images))
         outputs = [_outputs([A], [0.5], level=int(image[0, 0, 0])) for image in images]
-        return Outputs(*(np.concatenate(parts) for parts in zip(*(vars(o).values() for o in outputs), strict=True)))
+        return Outputs(*(np.concatenate([getattr(o, name) for o in outputs]) for name in output_names(TASKS)))
 
     pictures = [np.full((32, 32, 3), level, np.uint8) for level in (1, 2, 3)]
     session = Session(infer, Deployed("net", SPEC, "fp32", 1, 1, ""), 2)

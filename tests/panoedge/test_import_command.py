@@ -27,8 +27,8 @@ class Small(YOLOP):
 
     name = "small"
 
-    def __init__(self, width: float = 0.25, size=(64, 96), resize: str = "letterbox"):
-        super().__init__(width, size, resize)
+    def __init__(self, width: float = 0.25, size=(64, 96), resize: str = "letterbox", mask_stride: int = 1):
+        super().__init__(width, size, resize, mask_stride)
 
 
 @pytest.fixture
