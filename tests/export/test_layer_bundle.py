@@ -23,7 +23,7 @@ LAYERS = {
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_computes_what_torch_does(layer, precision):
     model = layer_model(layer, precision)
-    weights = {tensor.name: torch.from_numpy(onnx.numpy_helper.to_array(tensor)) for tensor in model.graph.initializer}
+    weights = {tensor.name: torch.tensor(onnx.numpy_helper.to_array(tensor)) for tensor in model.graph.initializer}
     module, linear = LAYERS[layer], layer.kind.operator == "linear"
     with torch.no_grad():
         module.weight.copy_(weights["weight"].T if linear else weights["weight"])
