@@ -54,7 +54,7 @@ audit: install  ## look the locked versions up among known vulnerabilities
 	$(BIN)/python -m pip install --quiet pip-audit
 	$(BIN)/pip-audit --disable-pip --no-deps --requirement $(LOCK)
 
-docker-check: install  ## check the images for the Jetson without Docker; as root, ten minutes, on x86
+docker-check: install  ## check the images for the Jetson without Docker; as root, on x86, up to an hour
 	$(BIN)/python docker/check
 
 clean:  ## remove .venv and what the tools left; runs/ stays
