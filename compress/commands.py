@@ -9,8 +9,6 @@ from perception.data import ON_BAD
 from perception.errors import InputError
 from perception.geometry import parse_size
 
-_ON_BAD_HELP = "what to do about frames that cannot be used"
-
 
 def register_train(subparsers: argparse._SubParsersAction) -> None:
     """``train``: a network from labelled frames."""
@@ -48,9 +46,7 @@ def add_training_arguments(parser: argparse.ArgumentParser, epochs: int, lr: flo
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16", "fp16"), default="auto", help="of convolutions")
     parser.add_argument("--workers", type=int, default=0, help="processes that read and augment; 0: none of their own")
     parser.add_argument("--cache", action="store_true", help="keep the frames in memory at input size")
-    parser.add_argument(
-        "--on-bad-data", choices=ON_BAD, default=ON_BAD[0], help="what to do about frames that cannot be used"
-    )
+    _add_on_bad_data(parser)
     parser.add_argument("--resume", action="store_true", help="continue an interrupted run of the same command")
 
 
@@ -89,7 +85,7 @@ def register_prune(subparsers: argparse._SubParsersAction) -> None:
     )
     add_pruning_arguments(parser)
     parser.add_argument("--rounds", type=int, default=4, help="removals, importance measured anew before each")
-    parser.add_argument("--on-bad-data", choices=ON_BAD, default=ON_BAD[0], help=_ON_BAD_HELP)
+    _add_on_bad_data(parser)
     parser.add_argument("--seed", type=int, default=0, help="of the choice of images")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute")
     parser.add_argument("--out", type=Path, required=True, help="checkpoint to write")
@@ -227,6 +223,12 @@ def register_compress(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--rounds", type=int, default=2, help="of pruning and distillation; epochs are of each")
     parser.add_argument("--out", type=Path, required=True, help="checkpoint to write")
     parser.set_defaults(run=_jointly(_compress))
+
+
+def _add_on_bad_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--on-bad-data", choices=ON_BAD, default=ON_BAD[0], help="what to do about frames that cannot be used"
+    )
 
 
 def _jointly(run: Callable[[argparse.Namespace], None]) -> Callable[[argparse.Namespace], None]:
