@@ -36,7 +36,7 @@ def absorb_upsampling(graph: ir.Graph) -> None:
 
 def _doubles(node: ir.Node) -> bool:
     """Whether ``node`` writes each position into a block of 2x2."""
-    if node.op_type != "Resize" or len(node.inputs) < 3 or node.inputs[2] is None:
+    if node.op_type != "Resize" or node.outputs[0].is_graph_output() or len(node.inputs) < 3 or node.inputs[2] is None:
         return False
     settings, scales = _settings(node), node.inputs[2].const_value
     return (
