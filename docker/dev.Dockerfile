@@ -12,6 +12,7 @@ RUN useradd --no-log-init --create-home --uid 1000 panoedge \
 USER panoedge
 WORKDIR /src
 COPY --chown=panoedge . .
+# From locks/dev.txt; torch alone, whose builds differ from machine to machine, is without a checksum.
 RUN make install
 # Keeps what was installed when the sources are mounted over /src.
 VOLUME /src/.venv

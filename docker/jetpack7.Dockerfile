@@ -5,7 +5,7 @@
 ARG BASE=nvcr.io/nvidia/tensorrt:26.04-py3
 FROM ${BASE}
 
-# pycuda is compiled here, as there is no wheel of it.
+# The compiler and Python's headers are for pycuda.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends g++ python3-dev python3-venv \
     && rm -rf /var/lib/apt/lists/*
@@ -15,18 +15,20 @@ RUN python3 -m venv --system-site-packages /opt/panoedge
 ENV PATH=/opt/panoedge/bin:/usr/local/cuda/bin:$PATH
 RUN python -c "from importlib.util import find_spec; assert find_spec('tensorrt'), 'the base image has no TensorRT'"
 
-# What pyproject.toml asks for comes before the sources, which change more often.
+# Locked versions, with checksums; they come before the sources, which change more often.
 WORKDIR /src
+COPY docker/jetpack7.lock.txt docker/pycuda.lock.txt ./
+RUN pip install --no-cache-dir --no-deps --require-hashes --only-binary :all: --requirement jetpack7.lock.txt
+# There is no wheel of pycuda: it is compiled here, for the image's CUDA and with the setuptools and NumPy from above.
+# Isolated from these, pip would build it with the newest there are.
+RUN pip install --no-cache-dir --no-deps --require-hashes --no-build-isolation --requirement pycuda.lock.txt
 COPY pyproject.toml README.md LICENSE ./
-RUN pip install --no-cache-dir .
-# hadolint ignore=DL3013
-RUN pip install --no-cache-dir ".[jetson]"
 COPY perception perception
 COPY export export
 COPY runtime runtime
 COPY panoedge panoedge
 COPY compress compress
-RUN pip install --no-cache-dir --no-deps --force-reinstall .
+RUN pip install --no-cache-dir --no-deps --no-build-isolation .
 COPY docker/healthy.py ./
 
 # Devices of the GPU belong to video and render; 1000 is the user that a board is set up with, and owns /data there.

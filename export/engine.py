@@ -113,10 +113,13 @@ def _build(
         round(monotonic() - start, 2),
         datetime.now(timezone.utc).isoformat(timespec="seconds"),
     )
+    layers = Path(f"{out}.layers.json")
+    # Those of the engine that is replaced must not outlive it, should this process be killed.
+    layers.unlink(missing_ok=True)
     write_engine(out, engine, record)
     if timing:
         _save_timing(config, timing)
-    _write_layers(trt, engine, Path(f"{out}.layers.json"), tell)
+    _write_layers(trt, engine, layers, tell)
     return record
 
 
@@ -217,7 +220,6 @@ def _write_layers(trt: ModuleType, built: Any, path: Path, tell: Callable[[str],
         runtime = trt.Runtime(Journal(trt).logger)
         engine = runtime.deserialize_cuda_engine(built)
     if engine is None:
-        path.unlink(missing_ok=True)
         tell(f"{path.name}: not written, a GPU that runs the engine is needed to look into it")
         return
     inspector = engine.create_engine_inspector()

@@ -4,17 +4,20 @@ An engine runs only where it was built for, and TensorRT's own refusal of any ot
 clear one is made from, and what tells whether an engine must be built again.
 """
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from perception.errors import MALFORMED, InputError
-from perception.files import atomic, read_json, write_json
+from perception.files import atomic, read_json, sha256, write_json
 from perception.spec import Deployed
 
 Library = Literal["tensorrt", "tensorrt-rtx"]
 LIBRARIES: tuple[Library, ...] = get_args(Library)
 FORMAT = 1
+# Key of the record of the engine that is there until the new one takes its place.
+_REPLACES = "replaces"
 
 
 @dataclass(frozen=True)
@@ -118,10 +121,17 @@ def write_record(engine: Path, record: EngineRecord) -> None:
 
 
 def write_engine(engine: Path, content: bytes | memoryview, record: EngineRecord) -> None:
-    """Write an engine and its record; where one of them cannot be written, the pair stays as it was."""
+    """Write an engine and its record; whenever this ends, a pair that belongs together is there, the old or the new.
+
+    Two files cannot take their places at once: until the new engine is there, its record carries the old one's.
+    """
+    before = None
+    with suppress(InputError):
+        before = read_record(engine)
     with atomic(engine) as temporary:
         temporary.write_bytes(content)
-        write_record(engine, record)
+        write_json(record_path(engine), {**record.to_json(), _REPLACES: before.to_json() if before else None})
+    write_record(engine, record)
 
 
 def read_record(engine: Path) -> EngineRecord:
@@ -130,8 +140,14 @@ def read_record(engine: Path) -> EngineRecord:
     if not path.is_file():
         raise InputError(f"{engine}: {path.name} is not beside it; copy it too, or build again: panoedge export engine")
     try:
-        return EngineRecord.from_json(read_json(path))
+        data = read_json(path)
+        record = EngineRecord.from_json(data)
+        replaced = EngineRecord.from_json(data[_REPLACES]) if data.get(_REPLACES) else None
     except MALFORMED as error:
         raise InputError(
             f"{path}: not the record of an engine ({error!r}); build again: panoedge export engine"
         ) from None
+    # Only a build that did not come to its end leaves one to be replaced; the engine tells whether it was.
+    if replaced and engine.is_file() and sha256(engine) == replaced.engine_sha256:
+        return replaced
+    return record

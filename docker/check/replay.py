@@ -13,7 +13,7 @@ from rootfs import PATH, Root
 # What is NVIDIA's: steps that need it, by what gives them away.
 _BEYOND = {
     "FROM": "stood in for by Debian with Python 3.11, without CUDA and TensorRT",
-    "[jetson]": "pycuda is compiled against the base image's CUDA",
+    "--requirement pycuda.lock.txt": "pycuda is compiled for the base image's CUDA",
     "find_spec('tensorrt')": "TensorRT is the base image's",
     "HEALTHCHECK": "asks for a GPU and TensorRT",
     "VOLUME": "volumes are Docker's",

@@ -57,7 +57,7 @@ def test_a_replay_copies_and_runs_in_the_right_place_as_the_right_user(tmp_path)
     read = instructions(
         tmp_path,
         "FROM nvidia\nENV PATH=/opt/bin:$PATH\nWORKDIR /src\nCOPY README.md ./\nCOPY room room\nRUN pip install .\n"
-        'RUN pip install ".[jetson]"\nUSER somebody\nRUN true\nCMD ["bench"]\n',
+        'RUN pip install --requirement pycuda.lock.txt\nUSER somebody\nRUN true\nCMD ["bench"]\n',
     )
     findings = list(Replay(inside, context, lambda line: None).follow(read))
     outcomes = [finding.outcome for finding in findings]

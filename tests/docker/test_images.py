@@ -52,10 +52,19 @@ def test_compose_builds_the_engine_that_the_benchmark_reads():
     assert (arguments.onnx, arguments.out) == (Path("student.onnx"), Path("student.engine"))
 
 
-def test_pip_installs_this_project_only_and_from_its_own_groups(image):
-    commands = [value.split() for value in values(image[1], "RUN") if value.startswith("pip install")]
-    asked = {command[-1].strip('"') for command in commands}
-    assert asked == {".", ".[jetson]"}
+def test_pip_installs_what_is_locked_and_this_project_and_looks_for_nothing_else(image):
+    name, instructions = image
+    lock = name.replace("Dockerfile", "lock.txt")
+    wheels, source, project = (
+        value.split()[2:] for value in values(instructions, "RUN") if value.startswith("pip install")
+    )
+    assert all("--no-deps" in options for options in (wheels, source, project))
+    assert wheels[-3:] == [":all:", "--requirement", lock] and {"--require-hashes", "--only-binary"} < set(wheels)
+    assert source[-2:] == ["--requirement", "pycuda.lock.txt"]
+    assert {"--require-hashes", "--no-build-isolation"} < set(source)
+    assert project[-1] == "." and "--no-build-isolation" in project
+    copied = [each.words() for each in instructions if each.name == "COPY"]
+    assert [f"docker/{lock}", "docker/pycuda.lock.txt", "./"] in copied
 
 
 def test_all_that_is_copied_is_there_and_nothing_is_forgotten(image):
@@ -72,15 +81,14 @@ def test_it_runs_as_a_user_of_the_gpu_on_a_volume_and_says_how_it_is(image):
     assert values(instructions, "HEALTHCHECK")
 
 
-def test_both_lines_differ_in_their_base_and_constraints_only():
+def test_both_lines_differ_in_their_base_and_lock_file_only():
     from dockerfile import read_dockerfile
 
     six, seven = (
         [str(each) for each in read_dockerfile(ROOT / "docker" / name) if each.name not in ("ARG", "FROM")]
         for name in BASES
     )
-    constraints = (" --constraint jetpack6.constraints.txt", " docker/jetpack6.constraints.txt")
-    assert [line.replace(constraints[0], "").replace(constraints[1], "") for line in six] == seven
+    assert [line.replace("jetpack6", "jetpack7") for line in six] == seven
 
 
 def test_hadolint_and_shellcheck_find_no_fault():

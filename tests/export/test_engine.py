@@ -5,6 +5,7 @@ speed.
 """
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -117,13 +118,39 @@ def test_a_disk_that_fills_up_leaves_the_pair_that_was_there(relu, tmp_path, mon
     out = tmp_path / "relu.engine"
     before = build_engine(relu, out, RTX)
 
-    def fill_up(path, record):
+    def fill_up(path, data):
         raise InputError(f"{path}: cannot be written (No space left on device)")
 
-    monkeypatch.setattr(engine_file, "write_record", fill_up)
+    monkeypatch.setattr(engine_file, "write_json", fill_up)
     with pytest.raises(InputError, match="No space left"):
         build_engine(relu, out, FOR_AMPERE)
     assert read_record(out) == before and sha256(out) == before.engine_sha256
+    assert {path.name for path in tmp_path.iterdir()} == {"relu.onnx", "relu.engine", "relu.engine.json"}
+
+
+# Runs ``python -m export``, and is killed by itself when the engine is to take its place.
+KILLED = """
+import os, runpy, signal, sys
+
+def kill(event, arguments):
+    if event == "os.rename" and str(arguments[1]).endswith(".engine"):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(kill)
+runpy.run_module("export", run_name="__main__")
+"""
+
+
+def test_a_build_killed_between_its_two_files_leaves_the_pair_that_was_there_and_is_done_again(relu, tmp_path):
+    out = tmp_path / "relu.engine"
+    before = build_engine(relu, out, RTX)
+    command = ["engine", str(relu), "--out", str(out), "--target", "tensorrt-rtx", "--compute-capability", "8.6"]
+    assert subprocess.run([sys.executable, "-c", KILLED, *command], check=False).returncode == -signal.SIGKILL
+    assert json.loads(record_path(out).read_text())["compute_capability"] == "8.6"
+    assert read_record(out) == before and sha256(out) == before.engine_sha256
+    after = build_engine(relu, out, FOR_AMPERE)
+    assert after.source.compute_capability == "8.6"
+    assert read_record(out) == after and sha256(out) == after.engine_sha256
     assert {path.name for path in tmp_path.iterdir()} == {"relu.onnx", "relu.engine", "relu.engine.json"}
 
 

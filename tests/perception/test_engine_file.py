@@ -1,9 +1,14 @@
+import hashlib
 import json
+import multiprocessing
+import os
+import signal
+import sys
 from dataclasses import replace
 
 import pytest
 
-from perception.engine_file import EngineRecord, Source, Tensor, read_record, record_path, write_record
+from perception.engine_file import EngineRecord, Source, Tensor, read_record, record_path, write_engine, write_record
 from perception.errors import InputError
 from perception.spec import Deployed, InputSpec
 
@@ -35,7 +40,15 @@ def test_engine_without_record(tmp_path):
 
 @pytest.mark.parametrize(
     "change",
-    [{"format": 2}, {"library": "tensorflow"}, {"deployed": None}, {"tensors": 3}, {"seconds": "long"}],
+    [
+        {"format": 2},
+        {"replaces": 3},
+        {"replaces": {"format": 1}},
+        {"library": "tensorflow"},
+        {"deployed": None},
+        {"tensors": 3},
+        {"seconds": "long"},
+    ],
 )
 def test_malformed_records(tmp_path, change):
     engine = tmp_path / "tiny.engine"
@@ -51,3 +64,60 @@ def test_other_json(tmp_path, text):
     record_path(engine).write_text(text)
     with pytest.raises(InputError, match="not the record of an engine"):
         read_record(engine)
+
+
+def engine_of(content: bytes) -> tuple[bytes, EngineRecord]:
+    return content, replace(RECORD, engine_sha256=hashlib.sha256(content).hexdigest())
+
+
+OLD, NEW, LATER = (engine_of(content) for content in (b"old", b"new", b"later"))
+
+
+def pair(path) -> tuple[bytes, EngineRecord] | None:
+    """What is there; None where there is no engine."""
+    return (path.read_bytes(), read_record(path)) if path.exists() else None
+
+
+def killed_while_writing(path, content, record, renames) -> bool:
+    """Whether a process that writes an engine was killed, which is done to it before so many-th a file is renamed."""
+
+    def count(event, _):
+        nonlocal renames
+        if event == "os.rename":
+            renames -= 1
+            if renames == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    def write():
+        sys.addaudithook(count)
+        write_engine(path, content, record)
+
+    process = multiprocessing.get_context("fork").Process(target=write)
+    process.start()
+    process.join()
+    assert process.exitcode in (0, -signal.SIGKILL)
+    return process.exitcode != 0
+
+
+@pytest.mark.parametrize("before", [OLD, None], ids=["another", "none"])
+@pytest.mark.parametrize(("renames", "left"), [(1, "before"), (2, "before"), (3, "new")])
+def test_killed_at_any_rename_it_leaves_a_pair_and_the_next_one_is_written(tmp_path, before, renames, left):
+    path = tmp_path / "tiny.engine"
+    if before:
+        write_engine(path, *before)
+    assert killed_while_writing(path, *NEW, renames)
+    assert pair(path) == (before if left == "before" else NEW)
+    # Once more on top of that.
+    assert killed_while_writing(path, *LATER, 2)
+    assert pair(path) == (before if left == "before" else NEW)
+    write_engine(path, *LATER)
+    assert pair(path) == LATER
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["tiny.engine", "tiny.engine.json"]
+
+
+def test_left_alone_it_renames_three_times_and_keeps_nothing_of_the_old_one(tmp_path):
+    path = tmp_path / "tiny.engine"
+    write_engine(path, *OLD)
+    assert not killed_while_writing(path, *NEW, 4)
+    assert pair(path) == NEW
+    assert json.loads(record_path(path).read_text()).keys() == NEW[1].to_json().keys()
