@@ -116,7 +116,12 @@ def add_pruning_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--region", help="part of the network that may shrink (default: the network's first, for latency all of it)"
     )
-    parser.add_argument("--costs", metavar="FILE", help="what panoedge cost measured; --budget latency needs it")
+    parser.add_argument(
+        "--costs",
+        metavar="FILE",
+        help="what panoedge cost measured, or a report of panoedge bench --profile, which tells less exactly how time "
+        "follows widths; --budget latency needs one",
+    )
 
 
 def pruning_settings(arguments: argparse.Namespace, rounds: int):

@@ -8,7 +8,7 @@ from torch import nn
 from compress.groups import CONVOLUTIONS, ChannelGroups
 from compress.latency import layer_runs
 from perception.cost import work
-from perception.layer_times import Kind, Layer, LayerTimes
+from perception.layer_times import Price, Times, nothing
 from perception.networks.base import Network
 
 CostKind = Literal["params", "macs", "latency"]
@@ -31,7 +31,7 @@ class CostModel:
         kinds: of cost that are known.
     """
 
-    def __init__(self, network: Network, groups: ChannelGroups, times: LayerTimes | None = None):
+    def __init__(self, network: Network, groups: ChannelGroups, times: Times | None = None):
         self.kinds = COST_KINDS if times else COST_KINDS[:2]
         deployed = network.fused()
         self._layers = {p: _Layer(layer) for p, layer in deployed.named_modules() if list(layer.parameters(False))}
@@ -42,7 +42,7 @@ class CostModel:
             self._layers[path].positions = count
         if times:
             for path, runs in layer_runs(deployed, done).items():
-                self._layers[path].time(times, runs)
+                self._layers[path].price = times.of(path, runs)
         self._of_group: dict[str, list[_Layer]] = {}
         for group in groups:
             slots = [slot for slot in group.slots if slot.path in self._layers]
@@ -69,7 +69,7 @@ class _Layer:
         self.positions = 0
         self.bias = getattr(layer, "bias", None) is not None
         self.fixed = 0
-        self.runs: list[Kind] = []
+        self.price: Price = nothing
         # Groups that take outputs, and that take inputs, with how many their channel takes.
         self.takes: tuple[list[tuple[str, float]], list[tuple[str, float]]] = ([], [])
         if isinstance(layer, CONVOLUTIONS):
@@ -84,18 +84,13 @@ class _Layer:
             self.out = self.inputs = self.kernel = 0
             self.groups = 1
 
-    def time(self, times: LayerTimes, runs: list[Layer]) -> None:
-        """Learn what it takes; a kind that was not measured is part of what is fixed."""
-        self.times = times
-        self.runs = [run.kind for run in runs if run.kind in times.grids]
-
     def cost(self, kind: str, removed: Mapping[str, int]) -> float:
         out, inputs = (
             width - sum(removed.get(group, 0) * each for group, each in taken)
             for width, taken in zip((self.out, self.inputs), self.takes, strict=True)
         )
         if kind == "latency":
-            return sum(self.times.layer(run, inputs, out) for run in self.runs)
+            return self.price(inputs, out)
         depthwise = self.groups > 1 and self.groups == self.inputs
         weights = out * (1 if depthwise else inputs / self.groups) * self.kernel
         return weights + self.bias * out + self.fixed if kind == "params" else self.positions * weights

@@ -18,11 +18,11 @@ from compress.importance import importance
 from compress.latency import widest_region
 from compress.plan import Budget, plan
 from compress.processes import by_first, summed
+from compress.times import read_times
 from perception import checkpoint
 from perception.data import OnBad
 from perception.errors import InputError, require
 from perception.files import check_writable
-from perception.layer_times import read_times
 from perception.networks.base import Network
 from perception.progress import Progress
 
@@ -42,7 +42,7 @@ class PruneSettings:
         floor: share of a group's channels that always stays.
         conflict, combine, protect, source, penalty, weights: see :class:`compress.importance.Safe`.
         region: part of the network, one of its ``regions``; where None the first, or all of it for a budget in time.
-        costs: file that ``panoedge cost`` wrote; a budget in time needs it.
+        costs: file that ``panoedge cost`` or ``panoedge bench --profile`` wrote; a budget in time needs it.
         device: ``auto``, ``cpu`` or ``cuda``.
         seed: of the choice of images and of ``random``.
     """
@@ -81,7 +81,12 @@ class PruneSettings:
 
 
 def prune_checkpoint(
-    source: Path, data: Sequence[Source], settings: PruneSettings, out: Path, on_bad: OnBad = "stop"
+    source: Path,
+    data: Sequence[Source],
+    settings: PruneSettings,
+    out: Path,
+    on_bad: OnBad = "stop",
+    measured: Path | None = None,
 ) -> dict[str, Any]:
     """Prune the network in ``source`` with training frames of ``data``, write it to ``out``, return what was done.
 
@@ -93,6 +98,7 @@ def prune_checkpoint(
         settings: how.
         out: checkpoint to write.
         on_bad: what to do about frames that cannot be used.
+        measured: checkpoint that the costs are of, ``source`` when absent.
 
     Raises:
         InputError: for files or data that cannot be used, a task that no data set has labels for, or a budget out of
@@ -106,13 +112,16 @@ def prune_checkpoint(
         raise InputError(
             f"{source}: none of the data has labels for {', '.join(unseen)}; what is not measured cannot be kept safe"
         )
-    record = prune(loaded.network, frames, settings)
+    record = prune(loaded.network, frames, settings, checkpoint.load(measured).network if measured else None)
     by_first(lambda: checkpoint.save(out, loaded.network, [*loaded.history, record]))
     return record
 
 
-def prune(network: Network, frames: Frames, settings: PruneSettings) -> dict[str, Any]:
-    """Remove channels of ``network`` in place until the budget is met; returns the stage's record."""
+def prune(network: Network, frames: Frames, settings: PruneSettings, measured: Network | None = None) -> dict[str, Any]:
+    """Remove channels of ``network`` in place until the budget is met; returns the stage's record.
+
+    The costs are of ``measured``, which it was pruned from, or of the network itself.
+    """
     began = time.monotonic()
     compute = choose(settings.device)
     network.to(compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -127,7 +136,7 @@ def prune(network: Network, frames: Frames, settings: PruneSettings) -> dict[str
         weights=settings.weights,
     )
     kind, share = settings.budget.kind, settings.budget.share
-    times = read_times(Path(settings.costs)) if settings.costs else None
+    times = read_times(Path(settings.costs), measured or network) if settings.costs else None
     region = settings.region or (widest_region(network) if kind == "latency" else None)
     groups = ChannelGroups(network, region)
     model = CostModel(network, groups, times)

@@ -22,7 +22,7 @@ from export.graph import INPUT, OPSET, check, simplify, tidy
 from export.lowering import Calibration, describe, lowered
 from export.operators import check_operators
 from export.parity import require_parity
-from export.rooms import name_rooms
+from export.rooms import name_layers, name_rooms
 from export.upsampling import absorb_upsampling
 from perception import checkpoint
 from perception.cost import cost
@@ -99,12 +99,15 @@ def export_onnx(
 
 def trace(network: Network, batch: int = 1) -> onnx.ModelProto:
     """The deploy form of ``network`` as an FP32 graph without what says nothing about the function; names say the
-    room of each node, see :mod:`perception.rooms`.
+    room and the layer of each node, see :mod:`perception.rooms`.
 
     Raises:
         InputError: the network does not keep to :class:`~perception.networks.base.Network`.
     """
-    model = ir.from_proto(simplify(_trace(network, batch)))
+    traced = ir.from_proto(_trace(network, batch))
+    name_layers(traced.graph)
+    model = ir.from_proto(simplify(ir.to_proto(traced)))
+    name_layers(model.graph)
     absorb_upsampling(model.graph)
     name_rooms(model.graph, network.regions.get(BACKBONE, ()))
     return tidy(model)

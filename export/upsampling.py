@@ -77,8 +77,8 @@ def _absorb(graph: ir.Graph, upsampling: ir.Node, convolution: ir.Node) -> None:
         convolution.outputs[0].shape = None
         last = following[0]
     settings = (ir.AttrInt64("blocksize", 2), ir.AttrString("mode", "DCR"))
-    name = f"{convolution.name}/blocks"
     written = last.outputs[0]
+    name = f"{written.name}/blocks"
     interleave = ir.Node("", "DepthToSpace", [None], settings, name=name)
     blocks = interleave.outputs[0]
     blocks.name, blocks.shape, blocks.type = f"{name}/out", written.shape, written.type

@@ -7,10 +7,10 @@ that were measured beside the layers.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, Protocol, get_args
 
 from perception.errors import MALFORMED, InputError
 from perception.files import read_json, write_json
@@ -18,6 +18,8 @@ from perception.files import read_json, write_json
 Operator = Literal["conv", "depthwise", "transposed", "linear"]
 OPERATORS: tuple[Operator, ...] = get_args(Operator)
 FORMAT = 1
+# Milliseconds of one layer from how many channels it reads and writes.
+Price = Callable[[float, float], float]
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,26 @@ class Grid:
         return first * (1 - along) + second * along
 
 
+def nothing(inputs: float, outputs: float) -> float:
+    """The :data:`Price` of what is part of ``fixed``."""
+    return 0.0
+
+
+class Times(Protocol):
+    """What a budget in time must know.
+
+    Attributes:
+        fixed: milliseconds that do not depend on widths.
+    """
+
+    @property
+    def fixed(self) -> float: ...
+
+    def of(self, path: str, runs: Iterable[Layer]) -> Price:
+        """What the layer of a module takes, which runs so often on one image; 0 where it is part of ``fixed``."""
+        ...
+
+
 @dataclass(frozen=True)
 class LayerTimes:
     """What was measured on one machine for one network.
@@ -117,6 +139,11 @@ class LayerTimes:
     def layer(self, kind: Kind, inputs: float, outputs: float) -> float:
         """Milliseconds of one layer inside a network; raises KeyError for a kind that was not measured."""
         return self.scale * self.grids[kind].at(inputs, outputs)
+
+    def of(self, path: str, runs: Iterable[Layer]) -> Price:
+        """See :class:`Times`; a kind that was not measured is part of what is fixed."""
+        known = [run.kind for run in runs if run.kind in self.grids]
+        return lambda inputs, outputs: sum(self.layer(kind, inputs, outputs) for kind in known)
 
     def total(self, layers: Iterable[Layer]) -> float:
         """Milliseconds of a network of these layers."""
@@ -154,7 +181,11 @@ def write_times(path: Path, times: LayerTimes) -> None:
 
 def read_times(path: Path) -> LayerTimes:
     """Read what :func:`write_times` wrote; raises :class:`InputError` where it is anything else."""
-    data = read_json(path)
+    return parse_times(path, read_json(path))
+
+
+def parse_times(path: Path, data: Any) -> LayerTimes:
+    """The same from the JSON that ``path`` holds."""
     try:
         return LayerTimes.from_json(data)
     except MALFORMED as error:

@@ -1,4 +1,6 @@
-"""The rooms of a network, which an exported graph has in its names: ``lane/node_conv2d_61`` is of the lane head.
+"""The rooms and layers of a network, which an exported graph has in its names: ``lane/node_sub_6`` is of the lane head,
+``lane/network.model.42.conv`` is its layer ``model.42.conv``, and so is ``lane/network.model.42.conv/n0_75``, which is
+computed from that layer element by element.
 
 Libraries join layers, add layers of their own and rename both; names are what they pass on. So every name says where it
 belongs, and no list beside the graph has to be kept.
@@ -14,9 +16,15 @@ BACKBONE, ENCODER = "backbone", "encoder"
 # The same where a network does not say what its backbone is.
 SHARED = "shared"
 
+# What the weights of a layer are called in an exported file begins so, and so does what the layer is called.
+LAYER = "network."
+
 _TASKS = "|".join(TASKS)
 # Where a name may begin: TensorRT writes "a/x + b/y" and "{ForeignNode[a/x...b/y]}".
 _ROOM = re.compile(rf"(?<![\w/+-])({BACKBONE}|{ENCODER}|{SHARED}|(?:{_TASKS})(?:\+(?:{_TASKS}))*)/")
+_LAYER = re.compile(rf"{_ROOM.pattern}{re.escape(LAYER)}(?P<path>\w+(?:\.\w+)*)")
+# TensorRT's for all that lies between two nodes, so that these two say nothing of it.
+_RANGE = "..."
 
 
 def room_of_tasks(tasks: Iterable[str]) -> str:
@@ -39,3 +47,8 @@ def rank(room: str) -> tuple[int, str]:
 def rooms_in(text: str) -> list[str]:
     """The rooms of all names in ``text``, each once, in order."""
     return list(dict.fromkeys(_ROOM.findall(text)))
+
+
+def layers_in(text: str) -> list[str]:
+    """The paths of the modules of all layers in ``text``, each once, in order; none where more may be meant."""
+    return [] if _RANGE in text else list(dict.fromkeys(found["path"] for found in _LAYER.finditer(text)))

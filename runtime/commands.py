@@ -12,7 +12,7 @@ from runtime.evaluate import evaluate
 from runtime.report import model_record
 from runtime.run import run
 from runtime.sources import open_source
-from runtime.text import facts_text, metrics_text, model_facts
+from runtime.text import count_text, facts_text, metrics_text, model_facts
 
 
 def register_run(subparsers: argparse._SubParsersAction) -> None:
@@ -81,7 +81,7 @@ def run_run(arguments: argparse.Namespace) -> None:
     source = open_source(arguments.source)
     with open_with(arguments.model, arguments) as backend:
         count = run(backend, source, arguments.out, arguments.frames)
-    print(f"{arguments.out}: {count} frame{'s' * (count != 1)} of {source.label}")
+    print(f"{arguments.out}: {count_text(count)} of {source.label}")
 
 
 def run_evaluate(arguments: argparse.Namespace, opener: Callable[[Path, Provider, int], Model] = open_backend) -> None:

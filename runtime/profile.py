@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from perception.errors import InputError
-from perception.rooms import rooms_in
+from perception.rooms import layers_in, rooms_in
 from runtime.backends import Backend, TimedLayer
 from runtime.backends.onnxruntime import ON_CPU, OnnxRuntime
 
@@ -27,20 +27,20 @@ def check_profiler(backend: Backend) -> None:
 def profile(backend: Backend) -> dict[str, Any]:
     """Time every layer of a network.
 
-    Layers are those that the library made of the file. Which room one belongs to say the names of the nodes that it was
-    made of (:mod:`perception.rooms`); where they are of several rooms, it is listed under all of them, as
-    ``backbone, encoder``.
+    Layers are those that the library made of the file. Which room one belongs to, and which modules of the network it
+    computes, say the names of the nodes that it was made of (:mod:`perception.rooms`); where they are of several rooms,
+    it is listed under all of them, as ``backbone, encoder``.
 
     Returns:
-        ``rooms``, milliseconds by room; ``layers`` in order of computation, each with ``name``, ``room`` and ``ms``;
-        and what the times ``includes``.
+        ``rooms``, milliseconds by room; ``layers`` in order of computation, each with ``name``, ``room``, ``modules``
+        and ``ms``; and what the times ``includes``.
 
     Raises:
         InputError: the file says nothing of rooms.
     """
     images = np.zeros((backend.batch, *backend.info.spec.size, 3), np.uint8)
     layers = [
-        {"name": layer.name, "room": _room(layer), "ms": median(layer.ms[_WARM_UP:])}
+        {"name": layer.name, **_place(layer), "ms": median(layer.ms[_WARM_UP:])}
         for layer in backend.layers(images, _WARM_UP + _COUNT)
     ]
     if all(layer["room"] == OTHER for layer in layers):
@@ -48,10 +48,10 @@ def profile(backend: Backend) -> dict[str, Any]:
     return {"rooms": _sums(layers), "layers": layers, "includes": _INCLUDES}
 
 
-def _room(layer: TimedLayer) -> str:
-    """The first that it says."""
-    found = (rooms_in(text) for text in (layer.name, *layer.says))
-    return ", ".join(next(filter(None, found), [OTHER]))
+def _place(layer: TimedLayer) -> dict[str, Any]:
+    """``room`` and ``modules``, by the first text that says a room."""
+    text = next(filter(rooms_in, (layer.name, *layer.says)), "")
+    return {"room": ", ".join(rooms_in(text) or [OTHER]), "modules": layers_in(text)}
 
 
 def _sums(layers: list[dict[str, Any]]) -> dict[str, float]:

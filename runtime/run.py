@@ -17,6 +17,7 @@ from runtime.backends import Backend
 from runtime.overlay import draw, save
 from runtime.pipeline import Perceiver, SourceLost
 from runtime.sources import Source
+from runtime.text import count_text
 
 # Takes a frame's name and its painted picture, uint8 [H, W, 3] RGB.
 Write = Callable[[str, np.ndarray], None]
@@ -24,11 +25,11 @@ _VIDEO_SUFFIX = ".mp4"
 
 
 def run(backend: Backend, source: Source, out: Path, limit: int | None = None) -> int:
-    """Write the frames of ``source`` with overlays.
+    """Write the frames of ``source`` with overlays; what was written before the source broke is kept.
 
     Args:
         backend: the network.
-        source: what to look at. A camera goes on until ``limit``, Ctrl-C or its end; what it gave until then is kept.
+        source: what to look at. A camera goes on until ``limit``, Ctrl-C or its end, which is as good as any.
         out: a picture (.jpg, .png), a video (.mp4), or a folder for one JPEG a frame.
         limit: stop after so many frames.
 
@@ -36,22 +37,33 @@ def run(backend: Backend, source: Source, out: Path, limit: int | None = None) -
         How many frames were written.
 
     Raises:
-        InputError: ``out`` cannot be written or does not suit the source, or a frame cannot be read.
+        InputError: ``out`` cannot be written or does not suit the source.
+        SourceLost: a frame cannot be read; says how many were written.
     """
     perceiver = Perceiver(backend)
     total = min((number for number in (source.count, limit) if number), default=None)
+    lost = None
     with _writer(Path(out), source) as write, Progress(f"run {source.label}", total) as progress:
         try:
             with closing(perceiver.stream(islice(source.persistent(), limit))) as stream:
                 for seen in stream:
                     write(seen.frame.name, draw(seen.frame.image, seen.prediction, seen.fit, backend.info.spec))
                     progress.step()
-        except (KeyboardInterrupt, SourceLost) as end:
+        except KeyboardInterrupt:
             if source.kind != "camera":
                 raise
-            if isinstance(end, SourceLost):
-                say(str(end))
-        return progress.done
+        except SourceLost as error:
+            if not progress.done:
+                raise
+            lost = error
+    if lost and source.kind != "camera":
+        raise SourceLost(f"{lost}; {out}: {count_text(progress.done)} written before")
+    if lost:
+        say(str(lost))
+    elif total and progress.done < total:
+        # A file that was cut off looks like one that ends.
+        say(f"{source.label}: gave {count_text(progress.done)} of {total} that it announces")
+    return progress.done
 
 
 def _writer(out: Path, source: Source) -> AbstractContextManager[Write]:

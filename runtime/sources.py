@@ -78,10 +78,13 @@ class Source:
             wait: lets so many seconds pass.
 
         Raises:
-            SourceLost: a camera has not come back.
+            SourceLost: a camera has not come back, or anything else cannot be read.
         """
         if self.kind != "camera" or _LINK in self.label:
-            yield from self.frames()
+            try:
+                yield from self.frames()
+            except InputError as error:
+                raise SourceLost(str(error)) from None
             return
         number = tries = 0
         while True:

@@ -9,6 +9,11 @@ from runtime.bench import RATES
 _TIMES = ("mean", "p50", "p90", "p95", "p99", "max")
 
 
+def count_text(frames: int) -> str:
+    """``1 frame``, ``2 frames``."""
+    return f"{frames} frame{'s' * (frames != 1)}"
+
+
 def facts_text(facts: dict[str, Any]) -> str:
     """Names and values, one pair a line, aligned."""
     width = max(map(len, facts))

@@ -161,7 +161,7 @@ _GATE = record({"gate": text, "of": text, "unit": text, "limit": number, "value"
 _PROFILE = record(
     {
         "rooms": each(number),
-        "layers": many(record({"name": text, "room": text, "ms": number})),
+        "layers": many(record({"name": text, "room": text, "ms": number}, {"modules": many(text)})),
         "includes": text,
     }
 )

@@ -1,3 +1,6 @@
+import json
+from dataclasses import replace
+
 import pytest
 
 from compress.distill import DistillSettings
@@ -28,13 +31,32 @@ def test_rounds_together_keep_the_budget(teacher, settings, network, tmp_path):
     assert 0.67 < cost(made.network).parameters / cost(network).parameters <= 0.7 * 1.01
 
 
+def test_costs_stay_those_of_the_network_that_came_in(teacher, settings, network, tmp_path):
+    layers = [{"ms": 1.0, "modules": [path]} for path, module in network.named_modules() if hasattr(module, "stride")]
+    model = {"network": "yolop", "parameters": cost(network).parameters, "profile": {"layers": layers}}
+    (tmp_path / "report.json").write_text(
+        json.dumps({"models": [model | {"speed": {"network": {"ms": {"p50": 5.0}}}}]})
+    )
+    pruning = replace(PRUNING, budget=Budget("latency", 0.8), protect=0.0, costs=str(tmp_path / "report.json"))
+    out = tmp_path / "student.safetensors"
+    compress(teacher, pruning, settings({"epochs": 1}), DistillSettings(), 2, out)
+    first, second = (stage for stage in checkpoint.load(out).history if stage["stage"] == "prune")
+    assert first["before"]["latency"] == pytest.approx(5)
+    assert second["before"]["latency"] == pytest.approx(first["after"]["latency"])
+    assert second["after"]["latency"] == pytest.approx(4, rel=0.02)
+
+
 def test_resume_keeps_the_rounds_that_are_done(teacher, settings, tmp_path):
     out = tmp_path / "student.safetensors"
     compress(teacher, PRUNING, settings({"epochs": 1}), DistillSettings(), 2, out)
     first = (tmp_path / "student.round-1.safetensors").stat().st_mtime_ns
     out.unlink()
+    # As a process leaves them that is killed right after it wrote a checkpoint.
+    (tmp_path / "student.round-1.state.safetensors").touch()
+    (tmp_path / ".student.round-1.safetensors.0.part").mkdir()
     compress(teacher, PRUNING, settings({"epochs": 1}), DistillSettings(), 2, out, resume=True)
     assert out.exists() and (tmp_path / "student.round-1.safetensors").stat().st_mtime_ns == first
+    assert not [path for path in tmp_path.iterdir() if "state" in path.name or path.suffix == ".part"]
 
 
 def test_no_round_is_refused(teacher, settings, tmp_path):

@@ -1,9 +1,10 @@
 import onnx
 import onnx_ir as ir
 import pytest
+from torch import nn
 
-from export.rooms import name_rooms
-from perception.rooms import rooms_in
+from export.rooms import name_layers, name_rooms
+from perception.rooms import layers_in, rooms_in
 
 
 def rooms(files, precision="fp32"):
@@ -45,6 +46,42 @@ def test_what_leads_to_the_first_weight_outside_is_still_the_backbone(files):
 def test_the_border_keeps_its_names(files):
     _, graph = rooms(files)
     assert [value.name for value in (*graph.input, *graph.output)] == ["image", "boxes", "scores", "drivable", "lane"]
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_every_convolution_is_called_as_its_module(files, network, precision):
+    graph = onnx.load(files[precision]).graph
+    names = [node.name for node in graph.node]
+    assert len(set(names)) == len(names)
+    paths = [layers_in(node.name) for node in graph.node if node.op_type == "Conv"]
+    expected = [path for path, module in network.fused().named_modules() if isinstance(module, nn.Conv2d)]
+    assert sorted(paths) == sorted([path] for path in expected)
+
+
+def test_what_a_layer_gives_is_the_layers_as_long_as_it_is_computed_with_alone(files):
+    graph = onnx.load(files["fp32"]).graph
+    owner = {node.output[0]: layers_in(node.name) for node in graph.node}
+    for node in graph.node:
+        if node.op_type in ("HardSwish", "LeakyRelu"):
+            assert owner[node.output[0]] == owner[node.input[0]] == layers_in(node.output[0]) != []
+        elif node.op_type in ("Resize", "Concat", "Reshape", "DepthToSpace", "Add"):
+            assert not owner[node.output[0]]
+
+
+def test_what_runs_twice_has_two_names():
+    graph = small_graph()
+    for node in graph:
+        if len(node.inputs) > 1:
+            node.replace_input_with(1, graph.initializers["network.stem.weight"])
+    name_layers(graph)
+    assert [node.name for node in graph] == ["network.stem", "act", *(f"network.stem/{n}" for n in (1, 2, 3))]
+
+
+def test_what_the_network_itself_has_is_of_no_layer():
+    graph = small_graph()
+    graph.initializers["network.stem.weight"].name = "network.scale"
+    name_layers(graph)
+    assert [node.name for node in graph][:3] == ["stem", "act", "network.neck"]
 
 
 def small_graph(outputs=("drivable", "lane")) -> ir.Graph:

@@ -1,10 +1,12 @@
 """The road of layer times: a checkpoint, layers, times, and a network pruned by them."""
 
+import json
 from functools import partial
 
 import pytest
 import torch
 
+from export.onnx_writer import export_onnx
 from panoedge import cost_command
 from panoedge.cli import main
 from perception import checkpoint
@@ -47,6 +49,26 @@ def test_here_or_elsewhere_not_both(source, options, capsys):
 def test_what_is_no_checkpoint_and_no_folder(tmp_path, capsys):
     assert main(["cost", str(tmp_path / "none.safetensors"), "--bundle", str(tmp_path / "layers")]) == 2
     assert "none.safetensors" in capsys.readouterr().err
+
+
+def test_a_report_with_a_profile_is_enough_to_prune_for_time(source, tmp_path, capsys):
+    model, report, out = (tmp_path / name for name in ("tiny.onnx", "report.json", "pruned.safetensors"))
+    export_onnx(source, model, agree=lambda *_: None)
+    bench = ["bench", str(model), "--provider", "cpu", "--threads", "1", "--seconds", "0.01", "--count", "1"]
+    assert main([*bench, "--profile", "--json", str(report)]) == 0
+    data = tmp_path / "scenes"
+    assert main(["data", "synthesize", str(data), "--train", "4", "--val", "1", "--size", "128x96"]) == 0
+    prune = ["prune", str(source), "--data", str(data), "--importance", "magnitude", "--round-to", "1", "--rounds", "1"]
+    prune += ["--protect", "0", "--budget", "latency=0.9", "--costs", str(report), "--out", str(out)]
+    assert main(prune) == 0
+    record = checkpoint.load(out).history[-1]
+    measured = json.loads(report.read_text())["models"][0]["speed"]["network"]["ms"]["p50"]
+    assert record["before"]["latency"] == pytest.approx(measured)
+    assert record["kept"]["latency"] == pytest.approx(0.9, abs=0.01)
+    assert main([*bench, "--json", str(report)]) == 0
+    capsys.readouterr()
+    assert main(prune) == 2
+    assert "report.json: has no profile; measure again" in capsys.readouterr().err
 
 
 def test_a_budget_in_time_needs_times(source, tmp_path, capsys):

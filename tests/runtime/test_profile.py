@@ -48,6 +48,18 @@ def test_the_closest_that_says_a_room_counts(layered):
     assert rooms_of(record) == ["encoder", "detection", "drivable"]
 
 
+def test_modules_are_of_the_text_that_says_the_room(layered):
+    record = profile(
+        layered(
+            ["lane/network.head.conv/getitem_nchwc", "encoder/network.neck/value"],
+            ["__myl_Conv_3", "[ONNX Layer: encoder/network.a]\x1e[ONNX Layer: encoder/network.b.cv1]"],
+            ["lane/node_add", "lane/network.head.conv/value"],
+            ["Copy"],
+        )
+    )
+    assert [layer["modules"] for layer in record["layers"]] == [["head.conv"], ["a", "b.cv1"], [], []]
+
+
 def test_what_is_joined_across_rooms_is_listed_under_all(layered):
     record = profile(layered(["{ForeignNode[encoder/node_a...lane/node_b]}"], ["Copy", ""]))
     assert record["rooms"] == {"encoder, lane": 2.0, "other": 2.0}

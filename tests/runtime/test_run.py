@@ -96,11 +96,43 @@ def broken_after(count, error):
     return frames
 
 
-def test_a_video_that_breaks_off_leaves_nothing(backend, tmp_path):
+def test_a_video_that_breaks_off_is_kept_up_to_there(backend, tmp_path):
     source = Source("film", "video", broken_after(3, InputError("film: broken")), 12.0)
-    with pytest.raises(InputError, match="broken"):
+    with pytest.raises(InputError, match=r"^film: broken; .*seen\.mp4: 3 frames written before$"):
         run(backend, source, tmp_path / "seen.mp4")
+    assert files(tmp_path) == ["seen.mp4"]
+    capture = cv2.VideoCapture(str(tmp_path / "seen.mp4"))
+    assert [capture.read()[0] for _ in range(4)] == [True, True, True, False]
+
+
+def test_a_video_that_breaks_off_at_once_leaves_nothing(backend, tmp_path):
+    with pytest.raises(InputError, match=r"^film: broken$"):
+        run(backend, Source("film", "video", broken_after(0, InputError("film: broken")), 12.0), tmp_path / "seen.mp4")
     assert files(tmp_path) == []
+
+
+def test_a_folder_with_a_broken_picture(backend, tmp_path):
+    (tmp_path / "in").mkdir()
+    for name in ("a", "b", "c"):
+        cv2.imwrite(str(tmp_path / "in" / f"{name}.jpg"), np.zeros((90, 160, 3), np.uint8))
+    whole = (tmp_path / "in" / "b.jpg").read_bytes()
+    (tmp_path / "in" / "b.jpg").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=r"b\.jpg: .*; .*seen: 1 frame written before"):
+        run(backend, open_source(str(tmp_path / "in")), tmp_path / "seen")
+    assert files(tmp_path / "seen") == ["a.jpg"]
+
+
+def test_a_video_file_that_was_cut_off(backend, tmp_path, capsys):
+    film = cv2.VideoWriter(str(tmp_path / "film.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 12.0, (160, 90))
+    for frame in drawn_source((90, 160), count=20).frames():
+        film.write(frame.image)
+    film.release()
+    whole = (tmp_path / "film.avi").read_bytes()
+    (tmp_path / "film.avi").write_bytes(whole[: len(whole) // 2])
+    count = run(backend, open_source(str(tmp_path / "film.avi")), tmp_path / "seen.mp4")
+    assert 5 < count < 15
+    assert cv2.VideoCapture(str(tmp_path / "seen.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == count
+    assert f"gave {count} frames of 20 that it announces" in capsys.readouterr().err
 
 
 def test_interrupting_a_camera_keeps_what_it_saw(backend, tmp_path):

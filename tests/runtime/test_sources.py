@@ -185,3 +185,11 @@ def test_a_camera_that_disappears_and_returns_goes_on(camera, capsys):
 
 def test_other_sources_end_at_their_end(tmp_path):
     assert [frame.name for frame in drawn_source(count=3).persistent()] == ["drawn-0", "drawn-1", "drawn-2"]
+
+
+def test_other_sources_are_lost_where_they_break(folder):
+    (folder / "b.png").write_bytes(b"gone")
+    frames = open_source(str(folder)).persistent()
+    assert next(frames).name == "a"
+    with pytest.raises(SourceLost, match=r"b\.png"):
+        next(frames)
