@@ -30,7 +30,8 @@ def layer_runs(deployed: Network, done: Work) -> dict[str, list[Layer]]:
     """
     runs = {}
     for path, shapes in done.inputs.items():
-        found = [_layer(deployed.get_submodule(path), shape) for shape in shapes]
+        layer, upsampled = deployed.get_submodule(path), path in done.upsampled
+        found = [_layer(layer, shape, upsampled) for shape in shapes]
         runs[path] = [layer for layer in found if layer is not None]
     return runs
 
@@ -85,8 +86,8 @@ def _kept(channels: int, share: float) -> int:
     return min(channels, BLOCK * math.ceil(share * channels / BLOCK))
 
 
-def _layer(layer: nn.Module, shape: tuple[int, ...]) -> Layer | None:
-    """The layer as it runs on an input of ``shape``."""
+def _layer(layer: nn.Module, shape: tuple[int, ...], upsampled: bool) -> Layer | None:
+    """The layer as it runs on an input of ``shape``, which may just have been ``upsampled``."""
     if isinstance(layer, nn.Linear):
         return Layer(Kind("linear", (math.prod(shape[1:-1]), 1)), layer.in_features, layer.out_features)
     if not isinstance(layer, CONVOLUTIONS) or isinstance(layer.padding, str):
@@ -97,5 +98,10 @@ def _layer(layer: nn.Module, shape: tuple[int, ...]) -> Layer | None:
         operator, inputs = "depthwise", 1
     elif layer.groups > 1 or any(layer.output_padding):
         return None
-    numbers = (shape[2:], layer.kernel_size, layer.stride, layer.padding, layer.dilation)
+    size = shape[2:]
+    # Exported, the two are one where the convolution is narrow enough; a pair is not asked for any other kind.
+    geometry = (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
+    if upsampled and operator == "conv" and geometry == ((3, 3), (1, 1), (1, 1), (1, 1)):
+        operator, size = "upsampled", (shape[2] // 2, shape[3] // 2)
+    numbers = (size, *geometry)
     return Layer(Kind(operator, *((int(a), int(b)) for a, b in numbers)), inputs, layer.out_channels)

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 from onnx import helper, numpy_helper
 
 from export.graph import INPUT, OPSET
 from export.onnx_writer import export_onnx
+from export.upsampling import absorb_upsampling
 from perception.files import atomic, writable_folder
 from perception.layer_bundle import Bundle, write_index
 from perception.layer_times import Kind, Layer
@@ -17,6 +19,7 @@ from perception.progress import Progress
 from perception.spec import ONNX_METADATA_KEY, Deployed, InputSpec, Precision
 
 _IR_VERSION = 9
+_SCALES = "scales"
 _FLOATS = {"fp32": np.float32, "fp16": np.float16}
 
 
@@ -51,7 +54,8 @@ def layer_model(layer: Layer, precision: Precision) -> onnx.ModelProto:
     All weights are equal: what they are does not change the time that a layer takes, and such a file packs well. It is
     labelled as whole networks are, so that engines are built from either in the same way.
     """
-    node, shapes = (_linear if layer.kind.operator == "linear" else _convolution)(layer)
+    operator = layer.kind.operator
+    nodes, shapes = (_linear if operator == "linear" else _convolution)(layer)
     kind = _FLOATS[precision]
     element = helper.np_dtype_to_tensor_dtype(np.dtype(kind))
     weights = [
@@ -59,9 +63,16 @@ def layer_model(layer: Layer, precision: Precision) -> onnx.ModelProto:
     ]
     read = helper.make_tensor_value_info(INPUT, element, _input_shape(layer))
     written = helper.make_tensor_value_info("out", element, None)
-    graph = helper.make_graph(node, "layer", [read], [written], weights)
+    if operator == "upsampled":
+        nodes = _upsampled(nodes)
+        weights.append(numpy_helper.from_array(np.array([1, 1, 2, 2], np.float32), _SCALES))
+    graph = helper.make_graph(nodes, "layer", [read], [written], weights)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=_IR_VERSION)
     model = onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
+    if operator == "upsampled":
+        typed = ir.from_proto(model)
+        absorb_upsampling(typed.graph)
+        model = ir.to_proto(typed)
     parameters = sum(int(np.prod(shape)) for shape in shapes.values())
     deployed = Deployed(str(layer.kind), InputSpec(layer.kind.size), precision, parameters, 0, "")
     helper.set_model_props(model, {ONNX_METADATA_KEY: json.dumps(deployed.to_json())})
@@ -81,6 +92,21 @@ def _linear(layer: Layer) -> tuple[list[onnx.NodeProto], dict[str, tuple[int, ..
         helper.make_node("Add", ["product", "bias"], ["out"]),
     ]
     return nodes, {"weight": (layer.inputs, layer.outputs), "bias": (layer.outputs,)}
+
+
+def _upsampled(convolution: list[onnx.NodeProto]) -> list[onnx.NodeProto]:
+    """Nearest upsampling by two before ``convolution``, which must not write the output itself to absorb it."""
+    (node,) = convolution
+    node.input[0], node.output[0] = "large", "written"
+    upsampling = helper.make_node(
+        "Resize",
+        [INPUT, "", _SCALES],
+        ["large"],
+        mode="nearest",
+        coordinate_transformation_mode="asymmetric",
+        nearest_mode="floor",
+    )
+    return [upsampling, node, helper.make_node("Identity", ["written"], ["out"])]
 
 
 def _convolution(layer: Layer) -> tuple[list[onnx.NodeProto], dict[str, tuple[int, ...]]]:

@@ -13,7 +13,7 @@ from perception.errors import MALFORMED, InputError
 from perception.files import read_json, write_json
 from perception.layer_times import Kind, Layer
 
-FORMAT = 1
+FORMAT = 2
 INDEX = "bundle.json"
 
 

@@ -15,9 +15,9 @@ from typing import Any, Literal, NamedTuple, Protocol, get_args
 from perception.errors import MALFORMED, InputError
 from perception.files import read_json, write_json
 
-Operator = Literal["conv", "depthwise", "transposed", "linear"]
+Operator = Literal["conv", "depthwise", "transposed", "upsampled", "linear"]
 OPERATORS: tuple[Operator, ...] = get_args(Operator)
-FORMAT = 1
+FORMAT = 2
 # Milliseconds of one layer from how many channels it reads and writes.
 Price = Callable[[float, float], float]
 
@@ -27,8 +27,9 @@ class Kind:
     """All of a layer but its widths; layers of one kind and the same widths take the same time.
 
     Attributes:
-        operator: ``depthwise`` has as many outputs as inputs; ``linear`` applies its weights to ``size[0]`` rows.
-        size: of the input, ``(height, width)``.
+        operator: ``depthwise`` has as many outputs as inputs; ``upsampled`` is nearest upsampling by two and the
+            convolution that reads it; ``linear`` applies its weights to ``size[0]`` rows.
+        size: of the input, ``(height, width)``, before upsampling.
         kernel, stride, padding, dilation: vertical and horizontal, as in torch.
     """
 

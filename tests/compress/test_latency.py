@@ -46,6 +46,32 @@ def test_layers_as_they_run():
     }
 
 
+class Enlarging(Network):
+    """Upsampled twice, and read by a convolution each time that asks for a pair or does not."""
+
+    name = "enlarging"
+    taps, protected, regions = {}, (), {"all": ("a", "b", "c")}
+
+    def __init__(self):
+        super().__init__()
+        self.spec = InputSpec((32, 64))
+        self.up = nn.Upsample(scale_factor=2)
+        self.a, self.b, self.c = nn.Conv2d(3, 8, 3, 1, 1), nn.Conv2d(8, 4, 3, 1, 1), nn.Conv2d(4, 4, 1)
+
+    def forward(self, images):
+        return {"mask": self.c(self.up(self.b(self.up(self.a(images)))))}
+
+
+def test_convolutions_of_what_was_just_upsampled_go_with_it():
+    network = Enlarging().eval()
+    size = ((3, 3), (1, 1), (1, 1))
+    assert layer_runs(network, work(network)) == {
+        "a": [Layer(Kind("conv", (32, 64), *size), 3, 8)],
+        "b": [Layer(Kind("upsampled", (32, 64), *size), 8, 4)],
+        "c": [Layer(Kind("conv", (128, 256)), 4, 4)],
+    }
+
+
 @pytest.mark.parametrize(
     "widths, measured",
     [

@@ -15,23 +15,28 @@ LAYERS = {
     Layer(Kind("conv", (8, 12), (3, 1), (1, 1), (2, 0), (2, 1)), 4, 6): nn.Conv2d(4, 6, (3, 1), 1, (2, 0), (2, 1)),
     Layer(Kind("depthwise", (8, 12), (5, 5), (1, 1), (2, 2)), 1, 6): nn.Conv2d(6, 6, 5, 1, 2, groups=6),
     Layer(Kind("transposed", (8, 12), (4, 4), (2, 2), (1, 1)), 4, 6): nn.ConvTranspose2d(4, 6, 4, 2, 1),
+    Layer(Kind("upsampled", (8, 12), (3, 3), (1, 1), (1, 1)), 4, 6): nn.Conv2d(4, 6, 3, 1, 1),
+    Layer(Kind("upsampled", (8, 12), (3, 3), (1, 1), (1, 1)), 4, 2): nn.Conv2d(4, 2, 3, 1, 1),
     Layer(Kind("linear", (10, 1)), 4, 6): nn.Linear(4, 6),
 }
 
 
-@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: str(layer.kind))
+@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: f"{layer.kind}, {layer.inputs} to {layer.outputs}")
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_computes_what_torch_does(layer, precision):
     model = layer_model(layer, precision)
-    weights = {tensor.name: torch.tensor(onnx.numpy_helper.to_array(tensor)) for tensor in model.graph.initializer}
-    module, linear = LAYERS[layer], layer.kind.operator == "linear"
+    module = LAYERS[layer]
+    shape = module.weight.mT.shape if layer.kind.operator == "linear" else module.weight.shape
     with torch.no_grad():
-        module.weight.copy_(weights["weight"].T if linear else weights["weight"])
-        module.bias.copy_(weights["bias"])
+        module.weight.fill_(1 / shape[:-1].numel())
+        module.bias.fill_(1)
         session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
         (source,), kind = session.get_inputs(), {"fp32": np.float32, "fp16": np.float16}[precision]
         image = np.random.default_rng(0).random(source.shape).astype(kind)
-        expected = module(torch.from_numpy(image).float()).numpy()
+        read = torch.from_numpy(image).float()
+        if layer.kind.operator == "upsampled":
+            read = nn.functional.interpolate(read, scale_factor=2)
+        expected = module(read).numpy()
     (found,) = session.run(None, {"image": image})
     assert found.dtype == kind and found.shape == expected.shape
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 if precision == "fp32" else 4e-3)
@@ -47,3 +52,9 @@ def test_a_folder_with_everything(source, tmp_path):
         assert onnx.load(tmp_path / name).graph.output[0].type.tensor_type.shape.dim[1].dim_value == layer.outputs
     assert read_deployed(tmp_path / "whole.onnx").network == "yolop"
     assert len(list(tmp_path.iterdir())) == 6
+
+
+@pytest.mark.parametrize("outputs, operators", [(8, ["Resize", "Conv"]), (4, ["Conv", "DepthToSpace"])])
+def test_upsampling_is_in_a_narrow_convolution_as_in_whole_networks(outputs, operators):
+    model = layer_model(Layer(Kind("upsampled", (8, 12), (3, 3), (1, 1), (1, 1)), 4, outputs), "fp32")
+    assert [node.op_type for node in model.graph.node] == [*operators, "Identity"]

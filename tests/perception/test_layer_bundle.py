@@ -35,7 +35,7 @@ def test_any_other_folder_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "change", [{"format": 2}, {"axes": []}, {"wholes": {}}, {"wholes": {"a.onnx": [[5, 8, 8]]}}, {"wholes": 3}]
+    "change", [{"format": 1}, {"axes": []}, {"wholes": {}}, {"wholes": {"a.onnx": [[5, 8, 8]]}}, {"wholes": 3}]
 )
 def test_a_malformed_index_is_refused(tmp_path, change):
     (tmp_path / INDEX).write_text(json.dumps({**BUNDLE.to_json(), **change}))
