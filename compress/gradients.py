@@ -30,7 +30,7 @@ class Measured:
         importance: ``[tasks, channels]``.
         by_pair: conflict of each pair of tasks, in the order of ``itertools.combinations``, ``[pairs, channels]``.
         conflict: of all pairs together, ``[channels]``.
-        mean: importance over all channels of all groups, ``[tasks]``.
+        mean: importance over the channels of all groups that the task's loss reaches, ``[tasks]``.
     """
 
     tasks: tuple[str, ...]
@@ -80,7 +80,8 @@ def measure(
         pairs = [_clash(found, pair, group.path, source) for pair in itertools.combinations(tasks, 2)]
         by_pair[group.path] = torch.stack(pairs) if pairs else importance[group.path][:0]
     join = _largest if source == "worst" else _average
-    mean = torch.cat(list(importance.values()), 1).mean(1).clamp(min=1e-30)
+    every = torch.cat(list(importance.values()), 1)
+    mean = (every.sum(1) / every.count_nonzero(1).clamp(min=1)).clamp(min=1e-30)
     if spoiled := [task for task, value in zip(tasks, mean.tolist(), strict=True) if not math.isfinite(value)]:
         raise InputError(
             f"{network.name}: importance for {', '.join(spoiled)} is not finite; its weights or losses are not either"

@@ -29,8 +29,8 @@ class Ranking:
     Attributes:
         scores: float64 ``[channels]``.
         forbidden: bool ``[channels]``, those that must stay.
-        by_task: importance to each task alone, float64 ``[channels]`` with a mean of 1 over all channels, by task; of
-            an importance that tells tasks apart.
+        by_task: importance to each task alone, float64 ``[channels]`` with a mean of 1 over all channels that the task
+            reaches, by task; of an importance that tells tasks apart.
     """
 
     scores: dict[str, Tensor]
@@ -41,7 +41,7 @@ class Ranking:
         """Share of each task's importance that goes with the ``removed`` channels."""
         return {
             task: float(sum(part[list(removed.get(path, ()))].sum() for path, part in parts.items()))
-            / max(1, sum(map(len, parts.values())))
+            / max(1.0, float(sum(part.sum() for part in parts.values())))
             for task, parts in self.by_task.items()
         }
 
@@ -57,7 +57,8 @@ class Safe:
     """Task-aware Taylor importance with a penalty for gradient conflict.
 
     With g_t,c the gradient of task t's loss on the weights of channel c, for each batch b:
-    I_t(c) = mean_b |sum(w_c * g_t,c)|, divided by its mean over all channels, so that no task's loss drowns another's;
+    I_t(c) = mean_b |sum(w_c * g_t,c)|, divided by its mean over all channels that task t reaches, so that no task's
+    loss drowns another's, and none seems to need shared channels more for having fewer of its own;
     TCI(c) = maximum (or sum) over tasks of weight_t * I_t(c);
     C(c) = mean over batches and task pairs of max(0, -cos(g_s,c, g_t,c)), in [0, 1];
     S(c) = TCI(c) * (1 - conflict * C(c)).

@@ -97,6 +97,9 @@ def test_measure_on_yolop(network, batches):
         assert found.conflict[group.path].shape == (group.channels,)
         assert ((found.conflict[group.path] >= 0) & (found.conflict[group.path] <= 1)).all()
         assert torch.allclose(found.importance[group.path], again.importance[group.path])
+    every = torch.cat(list(found.importance.values()), 1)
+    assert (every == 0).any(1).all()  # each task has channels that another does not reach
+    assert found.mean.tolist() == pytest.approx([float(row[row > 0].mean()) for row in every])
     drivable_head = found.importance["model.25.conv"]
     assert (drivable_head[1] > 0).any() and not drivable_head[[0, 2]].any()
     assert all(parameter.grad is None for parameter in network.parameters())
