@@ -52,7 +52,7 @@ locks: install  ## make locks/dev.txt and the boards' anew, from what pyproject.
 
 audit: install  ## look the locked versions up among known vulnerabilities
 	$(BIN)/python -m pip install --quiet pip-audit
-	$(BIN)/pip-audit --disable-pip --no-deps --requirement $(LOCK)
+	$(BIN)/pip-audit --strict --disable-pip --no-deps --requirement $(LOCK)
 
 docker-check: install  ## check the images for the Jetson without Docker; as root, on x86, up to an hour
 	$(BIN)/python docker/check

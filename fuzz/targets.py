@@ -138,8 +138,7 @@ def _config(path: Path) -> Target:
         checkpoint.write_tensors(path, {}, {"panoedge": text})
         checkpoint.load(path)
 
-    # It is built before the weights are read, 4 times as wide as published at most.
-    return Target(read, [json.dumps({**whole, **kind}).encode() for kind in (yolop, rmt)], 1_000, spare_mib=3000)
+    return Target(read, [json.dumps({**whole, **kind}).encode() for kind in (yolop, rmt)], 20_000)
 
 
 def _state(path: Path) -> Target:

@@ -6,7 +6,9 @@ the file itself, and so is the history of stages. Reading one never runs code.
 
 import json
 import struct
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from perception.errors import MALFORMED, InputError
 from perception.files import atomic
@@ -76,18 +79,55 @@ def load(path: Path) -> Checkpoint:
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
-        network = network_class(header["network"])(**header["config"])
-        _check_widths(header["widths"], tensors)
-        set_layer_widths(network, header["widths"])
-        network.spec = InputSpec.from_json(header["spec"])
-        own = network.state_dict()
-        network.load_state_dict({k: v.to(own[k].dtype) if k in own else v for k, v in tensors.items()})
+        network = _rebuild(header, tensors)
         history = list(header["history"])
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except (*MALFORMED, SafetensorError, RuntimeError, OSError) as error:
         raise InputError(f"{path}: damaged checkpoint ({' '.join(str(error).split())[:200]})") from None
     return Checkpoint(network.eval(), history)
+
+
+def _rebuild(header: dict[str, Any], tensors: Mapping[str, Tensor]) -> Network:
+    """The network of a header with its weights, for which memory is taken only once ``tensors`` are known to fit."""
+    _check_widths(header["widths"], tensors)
+    with _without_weights():
+        network = network_class(header["network"])(**header["config"])
+        set_layer_widths(network, header["widths"])
+    network.spec = InputSpec.from_json(header["spec"])
+    shapes = {key: value.shape for key, value in network.state_dict().items()}
+    if unfit := shapes.items() ^ {key: value.shape for key, value in tensors.items()}.items():
+        raise ValueError(f"tensors differ: {sorted({key for key, _ in unfit})[:3]}")
+    for parameter in network.parameters():
+        _move(parameter, "cpu")
+    network.load_state_dict(tensors)
+    return network
+
+
+@contextmanager
+def _without_weights() -> Iterator[None]:
+    """Parameters of modules that this thread makes meanwhile have a shape alone, on torch's device ``meta``.
+
+    All other tensors are real: those that a checkpoint does not hold have their values from the constructor.
+    """
+    thread = threading.get_ident()
+
+    def forget(module: nn.Module, name: str, parameter: nn.Parameter) -> None:
+        if threading.get_ident() == thread:
+            _move(parameter, "meta")
+
+    # Called before a layer draws its weights, so nothing has touched their memory yet.
+    hook = register_module_parameter_registration_hook(forget)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+def _move(parameter: nn.Parameter, device: str) -> None:
+    """Take a parameter to another device without its values; whoever holds it, holds it still."""
+    empty = torch.empty(parameter.shape, dtype=parameter.dtype, device=device)
+    torch.utils.swap_tensors(parameter, nn.Parameter(empty, parameter.requires_grad))
 
 
 def read_header(path: Path) -> dict[str, Any]:
@@ -167,9 +207,10 @@ def _resize(layer: nn.Module, inputs: int, outputs: int, groups: int) -> None:
 
 
 def _replace(layer: nn.Module, name: str, shape: tuple[int, ...]) -> None:
-    if name in layer._parameters and layer._parameters[name] is not None:
-        setattr(layer, name, nn.Parameter(torch.zeros(shape)))
-    elif name in layer._buffers and layer._buffers[name] is not None:
+    weight = layer._parameters.get(name)
+    if weight is not None:
+        setattr(layer, name, nn.Parameter(torch.zeros(shape, device=weight.device)))
+    elif layer._buffers.get(name) is not None:
         layer._buffers[name] = torch.zeros(shape)
 
 

@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -108,21 +108,39 @@ def remove(path: Path) -> None:
         Path(path).unlink(missing_ok=True)
 
 
+def sweep(folders: Iterable[Path]) -> None:
+    """Remove the scratch folders that killed processes left; those of living ones stay.
+
+    For commands that go on from files that are there: they do not write those again, which would remove them.
+    """
+    for folder in list(folders):  # found before any is removed
+        lock = _take(folder, folder.name[1:].rsplit(".", 2)[0])
+        if lock is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(lock)
+
+
 def _claim(path: Path) -> tuple[Path, int]:
     """The first scratch folder of ``path`` that no living process holds, emptied, and the lock that holds it."""
     number = 0
     while True:
         folder = path.with_name(f".{path.name}.{number}.part")
-        # No file that is built here ends like this, because it has the name of ``path``.
-        key = folder / f"{path.name}.lock"
-        while (lock := _lock(key)) is not None and not _is_open_at(lock, key):
-            os.close(lock)
-        if lock is not None:
-            for left in folder.iterdir():
-                if left != key:
-                    shutil.rmtree(left) if left.is_dir() else left.unlink()
+        if (lock := _take(folder, path.name)) is not None:
             return folder, lock
         number += 1
+
+
+def _take(folder: Path, name: str) -> int | None:
+    """The lock of a scratch folder for a file of that name, emptied; None while a living process holds it."""
+    # No file that is built here ends like this, because it has the name of what takes its place.
+    key = folder / f"{name}.lock"
+    while (lock := _lock(key)) is not None and not _is_open_at(lock, key):
+        os.close(lock)
+    if lock is not None:
+        for left in folder.iterdir():
+            if left != key:
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+    return lock
 
 
 def _lock(key: Path) -> int | None:

@@ -12,13 +12,13 @@ from compress.distill import DistillSettings, distill
 from compress.loop import Schedule
 from compress.plan import Budget, OutOfReach
 from compress.prune import PruneSettings, prune_checkpoint
-from compress.train import TrainSettings, train
+from compress.train import TrainSettings, state_file, train
 from compress.validate import validate
 from panoedge.ablate.settings import METHODS, NONE, TEACHER, AblationSettings, Cell
 from perception import checkpoint
 from perception.cost import cost
 from perception.data import open_dataset
-from perception.files import read_json, sha256, write_json
+from perception.files import read_json, remove, sha256, write_json
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,8 @@ class Study:
             return self.teacher
         path = self._file("networks", cell, self._recipe(cell), ".safetensors")
         if path.exists():
+            # Killed right after it wrote that, a run left its state.
+            remove(state_file(path))
             return path
         if cell.recovery == NONE:
             prune_checkpoint(self.teacher, [Source(self.data)], self._pruning(cell), path)

@@ -10,7 +10,7 @@ from panoedge.ablate.latency import latencies
 from panoedge.ablate.rows import rows
 from panoedge.ablate.settings import NONE, TEACHER, AblationSettings
 from panoedge.ablate.summary import write_summary
-from perception.files import writable_folder
+from perception.files import sweep, writable_folder
 from perception.progress import Progress
 from runtime.device import probe
 
@@ -21,7 +21,7 @@ def ablate(teacher: Path, data: Path, settings: AblationSettings, out: Path) -> 
     Raises:
         InputError: for files or data that cannot be used.
     """
-    writable_folder(out)
+    sweep(writable_folder(out).rglob(".*.part"))
     study = Study(teacher, data, settings, out)
     cells = settings.cells()
     records = []

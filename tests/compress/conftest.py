@@ -13,6 +13,7 @@ from torch import nn
 from compress.data import Frames, Source, loader
 from compress.loop import Schedule
 from compress.train import TrainSettings
+from perception import checkpoint
 from perception.layer_times import Grid, LayerTimes
 from perception.networks.base import Network
 from perception.networks.yolop import YOLOP
@@ -67,6 +68,18 @@ def dataset(tmp_path_factory) -> Path:
 @pytest.fixture
 def network() -> YOLOP:
     """An untrained YOLOP of about half a million weights whose batch norms differ from channel to channel."""
+    return _network()
+
+
+@pytest.fixture(scope="session")
+def network_file(tmp_path_factory) -> Path:
+    """The same network's checkpoint."""
+    path = tmp_path_factory.mktemp("networks") / "network.safetensors"
+    checkpoint.save(path, _network(), [])
+    return path
+
+
+def _network() -> YOLOP:
     torch.manual_seed(0)
     made = YOLOP(width=0.25, size=SIZE)
     for module in made.modules():

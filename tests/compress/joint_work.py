@@ -1,6 +1,6 @@
-"""What several processes do together and one alone must do alike: ``torchrun ... joint_work.py DATA OUT``.
+"""What several processes do together and one alone must do alike: ``torchrun ... joint_work.py DATA NETWORK OUT``.
 
-Each part writes tensors into OUT. Run alone, it does what the processes do one after another.
+NETWORK is a checkpoint. Each part writes tensors into OUT. Run alone, it does what the processes do one after another.
 """
 
 import signal
@@ -25,7 +25,7 @@ from compress.processes import any_of, averaging, by_first, collected, joined, s
 from compress.prune import reestimate
 from compress.train import TrainSettings, state_file, train
 from perception import checkpoint, stop
-from perception.networks.yolop import YOLOP
+from perception.spec import InputSpec
 
 SIZE = (64, 96)
 CPU = choose("cpu", "fp32")
@@ -33,45 +33,33 @@ BATCHES = 5
 PROCESSES = 2
 
 
-def network() -> YOLOP:
-    """Half a million weights whose batch norms differ from channel to channel."""
-    torch.manual_seed(0)
-    made = YOLOP(width=0.25, size=SIZE)
-    for module in made.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.weight, 0.5, 1.5)
-            nn.init.uniform_(module.bias, -0.2, 0.2)
-    return made.eval()
-
-
 def save(path: Path, tensors: dict[str, torch.Tensor]) -> None:
     """Copies, because tensors in one file must not share memory."""
     by_first(lambda: save_file({name: value.detach().contiguous().clone() for name, value in tensors.items()}, path))
 
 
-def importances(data: Path, out: Path) -> None:
+def importances(data: Path, source: Path, out: Path) -> None:
     """By every rule that looks at frames, of five batches: one process has one more than the other."""
-    made = network()
+    made = checkpoint.load(source).network
     groups = ChannelGroups(made)
     frames = Frames([Source(data)], "train", made.spec)
-    for source in ("weights", "signed"):
-        found = measure(made, groups, Stream(frames, 2, 0).take(BATCHES), source)
+    for rule in ("weights", "signed"):
+        found = measure(made, groups, Stream(frames, 2, 0).take(BATCHES), rule)
         parts = {"importance": found.importance, "conflict": found.by_pair}
-        save(out / f"{source}.safetensors", {f"{k}/{p}": v for k, part in parts.items() for p, v in part.items()})
+        save(out / f"{rule}.safetensors", {f"{k}/{p}": v for k, part in parts.items() for p, v in part.items()})
     taylor = importance("taylor")(made, groups, Stream(frames, 2, 0).take(BATCHES))
     save(out / "taylor.safetensors", taylor.scores)
     reestimate(made, Stream(frames, 2, 0).take(BATCHES))
     save(out / "statistics.safetensors", {name: value for name, value in made.named_buffers() if "running" in name})
 
 
-def distillation(data: Path, out: Path) -> None:
+def distillation(data: Path, teacher: Path, out: Path) -> None:
     """Gradients of one batch, of which each process sees a half with batch norms of its own."""
-    teacher, student = out / "teacher.safetensors", out / "pruned.safetensors"
-    made = network()
+    student = out / "pruned.safetensors"
+    made = checkpoint.load(teacher).network
     frames = Frames([Source(data)], "train", made.spec)
 
     def write() -> None:
-        checkpoint.save(teacher, made, [])
         groups = ChannelGroups(made)
         groups.remove({group.path: range(0, group.channels, 2) for group in groups})
         checkpoint.save(student, made, [])
@@ -121,7 +109,7 @@ def loop(data: Path, state: Path | None, spoil=(), terminate=()) -> Loop:
     torch.manual_seed(share().rank)
     small = nn.Sequential(nn.Conv2d(3, 4, 3, 2, 1), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 1, 1))
     calls = iter(range(100))
-    frames = Frames([Source(data, 2)], "train", network().spec, Augmentation())
+    frames = Frames([Source(data, 2)], "train", InputSpec(SIZE), Augmentation())
 
     def loss(images, targets):
         number = next(calls)
@@ -154,19 +142,19 @@ def primitives() -> None:
     assert summed(torch.tensor(float("nan") if rank else 1.0)).isfinite() == (count == 1)
 
 
-def work(data: Path, out: Path) -> None:
-    """All of it."""
+def work(data: Path, source: Path, out: Path) -> None:
+    """All that one process alone does too."""
     primitives()
-    importances(data, out)
-    distillation(data, out)
+    importances(data, source, out)
+    distillation(data, source, out)
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    data, out = map(Path, sys.argv[1:])
+    data, source, out = map(Path, sys.argv[1:])
     with joined():
         assert share().count == PROCESSES
-        work(data, out)
+        work(data, source, out)
         training(data, out)
         command(data, out)
         print("done by", share().rank)

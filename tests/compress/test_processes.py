@@ -30,12 +30,12 @@ def torchrun(*arguments) -> subprocess.CompletedProcess:
 
 
 @pytest.fixture(scope="module")
-def twice(dataset, tmp_path_factory):
+def twice(dataset, network_file, tmp_path_factory):
     """Folders with what two processes found, and what one did; and what the two said."""
     two, one = tmp_path_factory.mktemp("two"), tmp_path_factory.mktemp("one")
-    done = torchrun(WORK, dataset, two)
+    done = torchrun(WORK, dataset, network_file, two)
     assert done.returncode == 0, done.stderr
-    runpy.run_path(str(WORK))["work"](dataset, one)
+    runpy.run_path(str(WORK))["work"](dataset, network_file, one)
     return two, one, done
 
 

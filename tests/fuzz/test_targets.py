@@ -11,7 +11,7 @@ from fuzz.targets import targets, warm_up
 from fuzz.verdict import Finding, Judge
 from perception.errors import InputError
 
-INPUTS = {"board": 25, "report-page": 60, "checkpoint-config": 10}
+INPUTS = {"board": 25, "report-page": 60, "checkpoint-config": 50}
 NAMES = list(targets(Path()))
 
 

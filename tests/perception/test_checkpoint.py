@@ -1,6 +1,10 @@
 import json
+import math
 import pickle
 import struct
+import subprocess
+import sys
+import threading
 
 import pytest
 import torch
@@ -10,6 +14,9 @@ from safetensors.torch import load_file, save_file
 from compress.groups import ChannelGroups
 from perception.checkpoint import FORMAT, layer_widths, load, read_header, save, set_layer_widths
 from perception.errors import InputError
+from perception.networks import register
+from perception.networks.base import Network
+from perception.networks.rmt_ppad import RMTPPAD
 from perception.networks.yolop import YOLOP
 from perception.spec import InputSpec
 
@@ -179,6 +186,13 @@ def test_newer_format(written):
         {"config": {"width": 20.0, "size": [64, 96]}},
         {"config": {"width": -1.0}},
         {"config": {"width": "wide"}},
+        {"config": {"width": 1e9}},
+        {"config": {"width": math.nan}},
+        {"config": {"width": -math.inf}},
+        {"network": "rmt-ppad", "config": {"depth": 1e9}},
+        {"network": "rmt-ppad", "config": {"depth": -1}},
+        {"network": "rmt-ppad", "config": {"depth": math.nan}},
+        {"network": "rmt-ppad", "config": {"queries": math.inf}},
         {"config": {"width": 0.25, "size": [64, 100]}},
         {"config": {"width": 0.25, "depth": 3}},
         {"config": [0.25]},
@@ -214,6 +228,86 @@ def test_layers_wider_than_their_weights_take_no_memory(written, monkeypatch):
     monkeypatch.setattr("perception.checkpoint.set_layer_widths", lambda *_: pytest.fail("memory was taken"))
     with pytest.raises(InputError, match="wider than its weights"):
         load(written)
+
+
+# Loads a small file, then others; prints what each said and the KiB that its loading took beyond any before.
+LOAD = """
+import resource, sys
+from perception import checkpoint
+from perception.errors import InputError
+before = None
+for path in sys.argv[1:]:
+    try:
+        said = checkpoint.load(path).network.name
+    except InputError as error:
+        said = str(error)
+    now = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(now - (before or now), said)
+    before = now
+"""
+
+
+def test_memory_follows_from_the_size_of_the_file_not_from_what_it_claims(tmp_path, written):
+    save(tmp_path / "pruned.safetensors", YOLOP(width=0.05, size=(64, 96)), [])
+    claims = {"width": 4, "size": [64, 96]}
+    rewrite(tmp_path / "pruned.safetensors", lambda header: header.update(config=claims))
+    spec = InputSpec((64, 96)).to_json()
+    widest = {"format": 1, "config": {"width": 4, "depth": 2}, "spec": spec, "history": []}
+    for name, widths in (("without", {}), ("whole", layer_widths(RMTPPAD(0.05, 2)))):
+        header = json.dumps({**widest, "network": "rmt-ppad", "widths": widths})
+        save_file({}, tmp_path / f"{name}.safetensors", {"panoedge": header})
+    files = [written, *(tmp_path / f"{name}.safetensors" for name in ("pruned", "without", "whole"))]
+    done = subprocess.run([sys.executable, "-c", LOAD, *map(str, files)], capture_output=True, text=True, check=True)
+    taken, said = zip(*(line.split(" ", 1) for line in done.stdout.splitlines()), strict=True)
+    assert said[:2] == ("yolop", "yolop") and "layers differ" in said[2] and "tensors differ" in said[3]
+    assert max(map(int, taken)) < 50_000, done.stdout
+
+
+def test_what_is_not_in_the_file_is_as_the_constructor_made_it(tmp_path):
+    @register
+    class Keeper(Network):
+        name = "keeper"
+
+        def __init__(self, rate=0.5):
+            super().__init__()
+            self.config = {"rate": rate}
+            self.spec = InputSpec((32, 32))
+            self.rates = [value.item() for value in torch.linspace(0, rate, 3)]
+            self.plain = torch.arange(4) * rate
+            self.register_buffer("unsaved", torch.full((3,), rate), persistent=False)
+            self.register_buffer("saved", torch.zeros(3))
+            self.first = torch.nn.Linear(3, 3)
+            self.second = torch.nn.Linear(3, 3)
+            self.second.weight = self.first.weight
+            self.fixed = torch.nn.Parameter(torch.ones(3), requires_grad=False)
+
+    network = Keeper()
+    network.saved += 7
+    save(tmp_path / "keeper.safetensors", network, [])
+    state = torch.get_rng_state()
+    loaded = load(tmp_path / "keeper.safetensors").network
+    assert loaded.rates == network.rates
+    for name in ("plain", "unsaved", "saved", "fixed"):
+        assert torch.equal(getattr(loaded, name), getattr(network, name))
+    assert torch.equal(loaded.first.weight, network.first.weight)
+    assert loaded.second.weight is loaded.first.weight
+    assert [p.requires_grad for p in loaded.parameters()] == [p.requires_grad for p in network.parameters()]
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_layers_that_others_make_meanwhile_have_their_weights(written, monkeypatch):
+    """In another thread, while a network is being rebuilt."""
+    made = []
+
+    def elsewhere(name):
+        thread = threading.Thread(target=lambda: made.append(torch.nn.Linear(2, 2)))
+        thread.start()
+        thread.join()
+        return YOLOP
+
+    monkeypatch.setattr("perception.checkpoint.network_class", elsewhere)
+    assert not any(parameter.is_meta for parameter in load(written).network.parameters())
+    assert not made[0].weight.is_meta and made[0].weight.abs().sum() > 0
 
 
 def test_a_header_nested_without_end(tmp_path):

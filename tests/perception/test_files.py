@@ -12,7 +12,9 @@ from perception.files import (
     check_writable,
     patiently,
     read_json,
+    scratch,
     sha256,
+    sweep,
     writable_folder,
     write_json,
     write_text,
@@ -62,6 +64,18 @@ def test_permissions_are_those_of_any_new_file(tmp_path):
         temporary.touch(0o600)
     (tmp_path / "plain").write_text("")
     assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_what_killed_processes_left_is_swept_and_what_living_ones_hold_is_not(tmp_path):
+    for left in (".a.b.json.0.part", "inner/.c.txt.1.part"):
+        (tmp_path / left).mkdir(parents=True)
+        (tmp_path / left / "half").touch()
+    (tmp_path / "a.b.json").write_text("whole")
+    with scratch(tmp_path / "held") as held:
+        sweep(tmp_path.rglob(".*.part"))
+        assert held.is_dir()
+    assert names(tmp_path) == ["a.b.json", "inner"] and not names(tmp_path / "inner")
+    assert (tmp_path / "a.b.json").read_text() == "whole"
 
 
 def test_a_folder_is_not_a_file(tmp_path):

@@ -55,7 +55,8 @@ class Head(nn.Module):
         self.gate_det = nn.ModuleList(Gate(channels) for _ in range(LEVELS))
         self.gate_seg = nn.ModuleList(Gate(channels) for _ in range(LEVELS))
         self.decoder = Decoder(layers, channels, feed_forward, heads)
-        self.denoising_class_embed = nn.Embedding(1, channels)
+        # nn.Embedding draws the same; without memory (``perception.checkpoint``) it would wake torch's compiler for it.
+        self.denoising_class_embed = nn.Embedding.from_pretrained(torch.randn(1, channels), freeze=False)
         self.query_pos_head = MLP(4, 2 * channels, channels)
         self.enc_output = nn.Sequential(nn.Linear(channels, channels), nn.LayerNorm(channels))
         self.enc_score_head = nn.Linear(channels, 1)

@@ -6,6 +6,7 @@ pytest.importorskip("torch_pruning")
 
 from dataclasses import replace
 
+from compress.train import state_file
 from panoedge.ablate.cells import Study
 from panoedge.ablate.rows import COSTS, rows
 from panoedge.ablate.settings import AblationSettings, Cell
@@ -56,8 +57,12 @@ def test_cells_are_made_once(study):
     assert found[0].costs == dict.fromkeys(COSTS, 1.0)
     assert found[1].costs["latency"] == 0.9 and "latency" not in found[2].costs
     assert all(row.costs["params"] == pytest.approx(0.8, abs=0.03) for row in found[1:])
-    stages = [stage["stage"] for stage in checkpoint.load(study.network(cells[-1])).history]
+    network = study.network(cells[-1])
+    stages = [stage["stage"] for stage in checkpoint.load(network).history]
     assert stages[-2:] == ["prune", "distill"]
+    # As a process leaves it that is killed right after it wrote the network.
+    state_file(network).touch()
+    assert study.network(cells[-1]) == network and not state_file(network).exists()
 
 
 def test_other_settings_are_other_cells(study):
