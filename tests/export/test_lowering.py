@@ -33,7 +33,7 @@ def test_a_sound_network_has_one_candidate(plain, network):
 def test_named_nodes_take_the_place_of_those_found(plain, network, monkeypatch):
     monkeypatch.setattr(lowering, "measure", None)  # must not be called
     ((_, kept),) = lowered(plain, "fp16", network.spec, Calibration(fp32_nodes=("*model.0.*",)))
-    assert [node.operator for node in kept if "asked for" in node.why] == ["Conv"]
+    assert [node.operator for node in kept if "asked for" in node.why] == ["Conv", "HardSwish"]
     with pytest.raises(InputError, match="no node"):
         list(lowered(plain, "fp16", network.spec, Calibration(fp32_nodes=("*model.99.*",))))
 
@@ -43,7 +43,7 @@ def test_named_convolutions_are_not_quantised(plain, network, photographs):
     ((model, kept),) = lowered(plain, "int8", network.spec, calibration)
     (first,) = (node for node in model.graph.node if "network.model.0.conv.conv.weight" in node.input)
     assert first.op_type == "Conv"
-    assert [node.operator for node in kept if "asked for" in node.why] == ["Conv"]
+    assert [node.operator for node in kept if "asked for" in node.why] == ["Conv", "HardSwish"]
 
 
 def _losing(plain: onnx.ModelProto, *errors: float) -> dict[str, Loss]:
