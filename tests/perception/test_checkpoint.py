@@ -255,7 +255,7 @@ def test_memory_follows_from_the_size_of_the_file_not_from_what_it_claims(tmp_pa
     widest = {"format": 1, "config": {"width": 4, "depth": 2}, "spec": spec, "history": []}
     for name, widths in (("without", {}), ("whole", layer_widths(RMTPPAD(0.05, 2)))):
         header = json.dumps({**widest, "network": "rmt-ppad", "widths": widths})
-        save_file({}, tmp_path / f"{name}.safetensors", {"panoedge": header})
+        save_file({"one": torch.zeros(1)}, tmp_path / f"{name}.safetensors", {"panoedge": header})
     files = [written, *(tmp_path / f"{name}.safetensors" for name in ("pruned", "without", "whole"))]
     done = subprocess.run([sys.executable, "-c", LOAD, *map(str, files)], capture_output=True, text=True, check=True)
     taken, said = zip(*(line.split(" ", 1) for line in done.stdout.splitlines()), strict=True)
