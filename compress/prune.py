@@ -112,7 +112,8 @@ def prune_checkpoint(
         raise InputError(
             f"{source}: none of the data has labels for {', '.join(unseen)}; what is not measured cannot be kept safe"
         )
-    record = prune(loaded.network, frames, settings, checkpoint.load(measured).network if measured else None)
+    whole = checkpoint.load(measured).network if measured and settings.costs else None
+    record = prune(loaded.network, frames, settings, whole)
     by_first(lambda: checkpoint.save(out, loaded.network, [*loaded.history, record]))
     return record
 
