@@ -24,9 +24,10 @@ from perception.data.images import is_turned, read_image, read_mask
 from perception.data.labels import LabelList, bdd_folder, boxes_of, yolo_folder
 from perception.engine_file import read_record, record_path
 from perception.errors import InputError
+from perception.files import read_json
 from perception.foreign import TorchFile, find_weights
 from perception.layer_bundle import INDEX, read_index
-from perception.layer_times import read_times
+from perception.layer_times import parse_times
 from perception.networks import register
 from perception.networks.base import Network
 from perception.onnx_metadata import parse_deployed, read_deployed
@@ -262,7 +263,7 @@ def _reference(path: Path) -> None:
 
 
 def _costs(path: Path) -> None:
-    times = read_times(path)
+    times = parse_times(path, read_json(path))
     for kind, grid in times.grids.items():
         times.layer(kind, grid.inputs[0], 3)
 

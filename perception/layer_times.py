@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, get_args
 
 from perception.errors import MALFORMED, InputError
-from perception.files import read_json, write_json
+from perception.files import write_json
 
 Operator = Literal["conv", "depthwise", "transposed", "upsampled", "linear"]
 OPERATORS: tuple[Operator, ...] = get_args(Operator)
@@ -180,13 +180,8 @@ def write_times(path: Path, times: LayerTimes) -> None:
     write_json(path, times.to_json())
 
 
-def read_times(path: Path) -> LayerTimes:
-    """Read what :func:`write_times` wrote; raises :class:`InputError` where it is anything else."""
-    return parse_times(path, read_json(path))
-
-
 def parse_times(path: Path, data: Any) -> LayerTimes:
-    """The same from the JSON that ``path`` holds."""
+    """What :func:`write_times` wrote, from the JSON of ``path``; raises :class:`InputError` where it is anything else."""
     try:
         return LayerTimes.from_json(data)
     except MALFORMED as error:

@@ -10,8 +10,9 @@ from export.onnx_writer import export_onnx
 from panoedge import cost_command
 from panoedge.cli import main
 from perception import checkpoint
+from perception.files import read_json
 from perception.layer_bundle import read_index
-from perception.layer_times import read_times
+from perception.layer_times import parse_times
 from perception.networks.yolop import YOLOP
 from runtime.cost import Patience, measure_costs
 
@@ -35,7 +36,7 @@ def test_layers_are_measured_here_or_elsewhere(source, tmp_path, monkeypatch, ca
     bundle = read_index(folder)
     assert all((folder / name).is_file() for name, _ in bundle.layers()) and list(bundle.wholes) == ["network-1.onnx"]
     assert main(["cost", str(folder), "--provider", "cpu", "--out", str(costs)]) == 0
-    times = read_times(costs)
+    times = parse_times(costs, read_json(costs))
     assert times.network == "yolop" and times.grids.keys() == bundle.axes.keys()
     assert "network-1.onnx" in capsys.readouterr().out
 

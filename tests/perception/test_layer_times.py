@@ -3,7 +3,8 @@ import json
 import pytest
 
 from perception.errors import InputError
-from perception.layer_times import Grid, Kind, Layer, LayerTimes, read_times, write_times
+from perception.files import read_json
+from perception.layer_times import Grid, Kind, Layer, LayerTimes, parse_times, write_times
 
 CONV = Kind("conv", (24, 40), (3, 3), (2, 2), (1, 1))
 LINEAR = Kind("linear", (300, 1))
@@ -11,6 +12,10 @@ GRID = Grid((8, 16, 32), (8, 16), ((1.0, 2.0), (2.0, 4.0), (10.0, 20.0)))
 TIMES = LayerTimes(
     "yolop", "fp16", {"name": "board"}, {CONV: GRID, LINEAR: GRID}, 0.5, 2.0, ({"name": "all", "ms": 3},)
 )
+
+
+def read(path) -> LayerTimes:
+    return parse_times(path, read_json(path))
 
 
 @pytest.mark.parametrize("inputs, outputs, ms", [(8, 8, 1), (32, 16, 20), (16, 12, 3), (24, 8, 6), (12, 12, 2.25)])
@@ -44,17 +49,17 @@ def test_kinds_have_names():
 
 def test_written_and_read(tmp_path):
     write_times(tmp_path / "costs.json", TIMES)
-    assert read_times(tmp_path / "costs.json") == TIMES
+    assert read(tmp_path / "costs.json") == TIMES
 
 
 @pytest.mark.parametrize("change", [{"format": 1}, {"grids": [{}]}, {"scale": None, "grids": 3}, {"checks": 1}])
 def test_anything_else_is_refused(tmp_path, change):
     (tmp_path / "costs.json").write_text(json.dumps({**TIMES.to_json(), **change}))
     with pytest.raises(InputError, match=r"costs\.json: no layer times .*panoedge cost"):
-        read_times(tmp_path / "costs.json")
+        read(tmp_path / "costs.json")
 
 
 def test_a_list_is_refused(tmp_path):
     (tmp_path / "costs.json").write_text("[]")
     with pytest.raises(InputError, match="no layer times"):
-        read_times(tmp_path / "costs.json")
+        read(tmp_path / "costs.json")

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from perception.errors import InputError
+from perception.files import read_json
 from perception.layer_bundle import Axes, Bundle, write_index
-from perception.layer_times import Grid, Kind, Layer, LayerTimes, read_times
+from perception.layer_times import Grid, Kind, Layer, LayerTimes, parse_times
 from runtime import cost_command
 from runtime.cost import Patience, fit, measure_costs
 
@@ -53,7 +54,7 @@ def test_command_writes_what_was_measured(folder, tmp_path, capsys):
     out = tmp_path / "costs.json"
     arguments = parser.parse_args(["cost", str(folder), "--provider", "cpu", "--out", str(out)])
     arguments.run(arguments)
-    assert set(read_times(out).grids) == {CONV}
+    assert set(parse_times(out, read_json(out)).grids) == {CONV}
     printed = capsys.readouterr().out
     assert "4 layers of 1 kinds" in printed and "whole.onnx" in printed
 
