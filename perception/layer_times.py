@@ -181,7 +181,7 @@ def write_times(path: Path, times: LayerTimes) -> None:
 
 
 def parse_times(path: Path, data: Any) -> LayerTimes:
-    """What :func:`write_times` wrote, from the JSON of ``path``; raises :class:`InputError` where it is anything else."""
+    """What :func:`write_times` wrote, from the JSON of ``path``; raises :class:`InputError` where it is not that."""
     try:
         return LayerTimes.from_json(data)
     except MALFORMED as error:
