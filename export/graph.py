@@ -22,7 +22,9 @@ _TYPES = {
     "boxes": DataType.FLOAT,
     "scores": DataType.FLOAT,
     "drivable": DataType.UINT8,
+    "drivable_mean": DataType.FLOAT,
     "lane": DataType.UINT8,
+    "lane_mean": DataType.FLOAT,
 }
 INPUT = "image"
 # One input, one output, and each channel by itself: these give the same before a concatenation as after it.

@@ -15,6 +15,7 @@ import onnx_ir as ir
 from onnx_ir import DataType
 
 from export.graph import add_constant
+from perception.tasks import DETECTION, output_names
 
 LARGEST = float(np.finfo(np.float16).max)
 # To 8 bits and back; their scales may be too small for FP16.
@@ -54,7 +55,7 @@ def to_fp16(model: ir.Model, lossy: Mapping[str, str] = MappingProxyType({})) ->
     FP32 remain
 
     - the operators that sum or exponentiate;
-    - the way from the last convolution or matrix product to each float output: the decoding of boxes, for beyond
+    - the way from the last convolution or matrix product to boxes and scores: the decoding of boxes, for beyond
       column 512 FP16 only counts in half pixels, and the choice of the best. Masks stay FP16 to the end;
     - likewise the way to the positions at which a map is sampled;
     - what is quantised to 8 bits, with its scales;
@@ -107,7 +108,7 @@ def _by_rule(graph: ir.Graph) -> Iterator[tuple[ir.Node, str]]:
             yield from ((user, _RULES[node.op_type]) for user, _ in node.outputs[0].uses())
     sampled = [value for node in graph if node.op_type == "GridSample" and (value := node.inputs[1]) is not None]
     yield from ((node, "positions to sample at") for node in behind_products(sampled)[0])
-    boxes = [value for value in graph.outputs if value.dtype == DataType.FLOAT]
+    boxes = [value for value in graph.outputs if value.name in output_names([DETECTION])]
     yield from ((node, "decoding of boxes") for node in behind_products(boxes)[0])
 
 

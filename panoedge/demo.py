@@ -158,10 +158,9 @@ def overlays(teacher: Path, student: Path, pictures: Path, limit: int = 6) -> li
 
     from panoedge.report import Overlay, Panel
     from perception import data
-    from perception.geometry import fit
     from runtime.backends import open_backend
     from runtime.overlay import draw
-    from runtime.pipeline import Perceiver
+    from runtime.pipeline import Frame, Perceiver
 
     scenes = []
     with open_backend(teacher) as first, open_backend(student) as second:
@@ -169,8 +168,7 @@ def overlays(teacher: Path, student: Path, pictures: Path, limit: int = 6) -> li
         for name, image in islice(data.pictures(pictures), limit):
             panels = []
             for label, perceiver in eyes.items():
-                spec = perceiver.backend.info.spec
-                placed = fit(image.shape[:2], spec.size, spec.resize)
-                panels.append(Panel(label, draw(image, perceiver(image), placed, spec)))
+                seen = perceiver(Frame(name, image))
+                panels.append(Panel(label, draw(image, seen.prediction, seen.fit, perceiver.backend.info.spec)))
             scenes.append(Overlay(name, panels))
     return scenes

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from perception.command import say
-from perception.faults import Faults
+from perception.faults import OutputFaults
 from perception.geometry import Fit, fit
 from perception.metrics.protocols import MAX_BOXES, NMS_IOU, PROTOCOLS, Evaluator, ProtocolName
 from perception.postprocess import postprocess
@@ -56,7 +55,7 @@ def evaluate(
     evaluator = PROTOCOLS[protocol]()
     min_score = evaluator.min_score(spec.needs_nms)
     pictures = np.zeros((batch, *spec.size, 3), np.uint8)
-    faults = Faults("train or export the network anew, in FP32")
+    faults = OutputFaults()
     remaining = iter(samples)
     while frames := list(islice(remaining, batch)):
         fits = [fit(frame.image.shape[:2], spec.size, spec.resize) for frame in frames]
@@ -64,16 +63,12 @@ def evaluate(
             picture[:] = placed.image(frame.image)
         outputs = infer(pictures)
         for index, (frame, placed) in enumerate(zip(frames, fits, strict=True)):
-            if wrong := _not_finite(outputs, index):
-                faults.add(f"{frame.name}: the network's outputs are not all finite: {wrong}; what is not is left out")
-            else:
-                faults.end_row()
             seen = postprocess(outputs, index, spec, placed, min_score, NMS_IOU, MAX_BOXES, clip=evaluator.clip_boxes)
+            faults.look(frame.name, seen)
             _compare(evaluator, seen, frame, placed, spec)
         if progress:
             progress(len(frames))
-    if faults.total:
-        say(f"{faults.total} frames where the network's outputs were not all finite")
+    faults.tell()
     return evaluator.result()
 
 
@@ -83,14 +78,6 @@ def headline(metrics: dict[str, Any]) -> dict[str, float]:
     There are five of a network that has all tasks.
     """
     return {name: metrics[task][key] for name, (task, key) in _HEADLINE.items() if task in metrics}
-
-
-def _not_finite(outputs: Outputs, index: int) -> str:
-    """Which outputs of a frame hold what is no number, in words; post-processing drops such candidates."""
-    found = {"boxes": outputs.boxes, "scores": outputs.scores}
-    wrong = [name for name, values in found.items() if values is not None and not np.isfinite(values[index]).all()]
-    wrong += [task for task, spoiled in outputs.spoiled.items() if spoiled[index]]
-    return ", ".join(wrong)
 
 
 def _compare(evaluator: Evaluator, seen: Prediction, frame: Sample, placed: Fit, spec: InputSpec) -> None:

@@ -2,6 +2,7 @@
 
 from perception.command import say
 from perception.errors import InputError
+from perception.tasks import Prediction
 
 IN_A_ROW = 20
 _TOLD = 20
@@ -34,3 +35,23 @@ class Faults:
     def end_row(self) -> None:
         """One was good."""
         self._in_a_row = 0
+
+
+class OutputFaults(Faults):
+    """Counts the frames for which a network's outputs are not all finite."""
+
+    def __init__(self) -> None:
+        super().__init__("train or export the network anew, in FP32")
+
+    def look(self, name: str, seen: Prediction) -> None:
+        """Take note of what was seen in the frame ``name``; raises :class:`InputError` as :meth:`add` does."""
+        if seen.spoiled:
+            tasks = ", ".join(seen.spoiled)
+            self.add(f"{name}: the network's outputs are not all finite: {tasks}; what is not is left out")
+        else:
+            self.end_row()
+
+    def tell(self) -> None:
+        """Say how many there were, if any."""
+        if self.total:
+            say(f"{self.total} frames where the network's outputs were not all finite")

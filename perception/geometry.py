@@ -17,6 +17,8 @@ Resize = Literal["letterbox", "stretch"]
 MaskRule = Literal["touched", "rounded"]
 PAD_COLOUR = 114
 STRIDE = 32
+# Of a network's input, in pixels: more than any camera gives, and little enough to make a picture of.
+LARGEST_SIDE = 8192
 
 
 @dataclass(frozen=True)
@@ -106,10 +108,17 @@ def fit(native: tuple[int, int], size: tuple[int, int], resize: Resize) -> Fit:
     return Fit(native, size, inner, (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2)
 
 
+def is_size(size: tuple[int, int]) -> bool:
+    """Whether ``size`` can be the ``(height, width)`` of a network's input."""
+    return all(STRIDE <= side <= LARGEST_SIDE and side % STRIDE == 0 for side in size)
+
+
 def check_size(size: tuple[int, int]) -> tuple[int, int]:
     """Return ``(height, width)`` if a network can take it, else raise :class:`InputError`."""
-    if min(size) < STRIDE or size[0] % STRIDE or size[1] % STRIDE:
-        raise InputError(f"input size {size[0]}x{size[1]} (HxW): both sides must be positive multiples of {STRIDE}")
+    if not is_size(size):
+        raise InputError(
+            f"input size {size[0]}x{size[1]} (HxW): both sides must be multiples of {STRIDE}, at most {LARGEST_SIDE}"
+        )
     return size
 
 

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
-from perception.geometry import Resize
+from perception.geometry import Resize, is_size
 from perception.tasks import DRIVABLE, LANE, TASKS
 
 # Of the weights and activations of an exported file; ``int8`` is of its convolutions.
@@ -36,19 +36,21 @@ class InputSpec:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "InputSpec":
         """Rebuild from :meth:`to_json`; raises KeyError, TypeError or ValueError on malformed data."""
-        height, width = data["size"]
+        height, width = map(int, data["size"])
+        if not is_size((height, width)):
+            raise ValueError(f"input size {height}x{width}")
         thresholds = {task: float(data["thresholds"][task]) for task in (DRIVABLE, LANE)}
         if data["resize"] not in ("letterbox", "stretch"):
             raise ValueError(f"unknown resize {data['resize']!r}")
         tasks = tuple(data.get("tasks", TASKS))
         if not tasks or tasks != tuple(task for task in TASKS if task in tasks):
             raise ValueError(f"tasks {tasks!r}")
-        return cls((int(height), int(width)), data["resize"], thresholds, bool(data["needs_nms"]), tasks)
+        return cls((height, width), data["resize"], thresholds, bool(data["needs_nms"]), tasks)
 
 
 # The one key of an ONNX file's ``metadata_props`` that this project writes; its value is the JSON of ``Deployed``.
 ONNX_METADATA_KEY = "panoedge"
-DEPLOYED_FORMAT = 1
+DEPLOYED_FORMAT = 2
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 Arrays are NumPy; images are RGB uint8 ``[H, W, 3]``; boxes are float32 ``[N, 4]`` as x1, y1, x2, y2 in pixels.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ LANE = "lane"
 TASKS = (DETECTION, DRIVABLE, LANE)
 MASK_TASKS = (DRIVABLE, LANE)
 # What a deployed network answers for each task, by the names of the ONNX file.
-_OUTPUTS = {DETECTION: ("boxes", "scores"), DRIVABLE: ("drivable",), LANE: ("lane",)}
+_OUTPUTS = {DETECTION: ("boxes", "scores"), DRIVABLE: ("drivable", "drivable_mean"), LANE: ("lane", "lane_mean")}
 
 
 def output_names(tasks: Iterable[str]) -> tuple[str, ...]:
@@ -60,15 +60,17 @@ class Outputs:
         scores: float32 ``[N, K]`` in [0, 1].
         drivable: uint8 ``[N, H, W]``, probability x 255.
         lane: uint8 ``[N, H, W]``, probability x 255.
-        spoiled: by mask task, of which images the probabilities were not all finite, bool ``[N]``. Bytes do not tell
-            any more: an exported network's outputs never have it.
+        drivable_mean: float32 ``[N]``, mean probability. It is not finite where a probability is not, which bytes
+            cannot tell.
+        lane_mean: float32 ``[N]``, likewise.
     """
 
     boxes: np.ndarray | None = None
     scores: np.ndarray | None = None
     drivable: np.ndarray | None = None
     lane: np.ndarray | None = None
-    spoiled: Mapping[str, np.ndarray] = field(default_factory=dict)
+    drivable_mean: np.ndarray | None = None
+    lane_mean: np.ndarray | None = None
 
     @classmethod
     def of(cls, tasks: Iterable[str], arrays: Iterable[np.ndarray]) -> "Outputs":
@@ -88,9 +90,11 @@ class Prediction:
         scores: float32 ``[N]``, descending.
         drivable: uint8 ``[h, w]``, probability x 255, in network-input pixels (``Fit.mask_to_native`` takes it home).
         lane: uint8 ``[h, w]``, likewise.
+        spoiled: tasks whose outputs were not all finite. Such boxes are left out; such a mask means nothing.
     """
 
     boxes: np.ndarray
     scores: np.ndarray
     drivable: np.ndarray | None
     lane: np.ndarray | None
+    spoiled: tuple[str, ...] = ()

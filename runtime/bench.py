@@ -76,7 +76,7 @@ def compare_speed(
         each stage; for all networks but the first also ``ratio``, to the first.
 
     Raises:
-        InputError: the source gave too little to measure anything.
+        InputError: the source gave too little to measure anything, or outputs are not finite frame after frame.
     """
     effort = effort or Effort()
     perceivers = [Perceiver(backend) for backend in backends]
@@ -93,6 +93,8 @@ def compare_speed(
             for backend, course in zip(backends, courses[rate], strict=True):
                 if not course.steady:
                     tell(f"{rate}: {backend.path.stem} was not steady after {effort.warm_up:g} s of warming up")
+    for perceiver in perceivers:
+        perceiver.faults.tell()
     if not any(course.laps for of_rate in courses.values() for course in of_rate):
         raise InputError(lost)
     return Speeds([_record(courses, place, source.label) for place in range(len(backends))], lost)
@@ -133,7 +135,7 @@ def _frame_lap(perceiver: Perceiver, frames: Iterator[Frame], in_memory: bool, c
         times.append(clock())
         outputs, inference = perceiver.backend.timed(images)
         times.append(clock())
-        perceiver.post(outputs, placed)
+        perceiver.post(outputs, frame, placed)
         times.append(clock())
         read, pre, infer, post = ((end - start) * 1000 for start, end in pairwise(times))
         split = {

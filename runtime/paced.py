@@ -34,7 +34,7 @@ def measure_paced(backend: Backend, source: Source, rate: float, seconds: float)
     lost = ""
     with closing(source.endless()) as frames:
         for _ in range(_SETTLING_FRAMES):
-            perceiver(next(frames).image)
+            perceiver(next(frames))
         try:
             with closing(
                 perceiver.stream(paced(frames, rate, seconds), lambda old: dropped.append(old.came))

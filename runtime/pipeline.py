@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from perception.errors import InputError
+from perception.faults import OutputFaults
 from perception.geometry import PAD_COLOUR, Fit, fit
 from perception.postprocess import postprocess
 from perception.spec import InputSpec
@@ -49,7 +50,11 @@ class Seen:
 
 
 class Perceiver:
-    """A backend with its pre- and post-processing."""
+    """A backend with its pre- and post-processing.
+
+    Attributes:
+        faults: the frames for which the network's outputs were not all finite; raises InputError where they pile up.
+    """
 
     def __init__(self, backend: Backend):
         if backend.batch != 1:
@@ -57,6 +62,7 @@ class Perceiver:
                 f"{backend.path}: takes {backend.batch} pictures at a time; frames come singly, export it with batch 1"
             )
         self.backend = backend
+        self.faults = OutputFaults()
         self._buffer = _Buffer(backend.info.spec)
 
     def pre(self, image: np.ndarray) -> tuple[np.ndarray, Fit]:
@@ -67,14 +73,16 @@ class Perceiver:
         """
         return self._buffer.write(image)
 
-    def post(self, outputs: Outputs, placed: Fit) -> Prediction:
-        """What the outputs for one frame say, boxes in native pixels."""
-        return postprocess(outputs, 0, self.backend.info.spec, placed)
+    def post(self, outputs: Outputs, frame: Frame, placed: Fit) -> Prediction:
+        """What the outputs for ``frame`` say, boxes in native pixels."""
+        prediction = postprocess(outputs, 0, self.backend.info.spec, placed)
+        self.faults.look(frame.name, prediction)
+        return prediction
 
-    def __call__(self, image: np.ndarray) -> Prediction:
-        """Perceive one picture, uint8 ``[H, W, 3]`` RGB."""
-        images, placed = self.pre(image)
-        return self.post(self.backend.infer(images), placed)
+    def __call__(self, frame: Frame) -> Seen:
+        """Perceive one picture."""
+        images, placed = self.pre(frame.image)
+        return Seen(frame, self.post(self.backend.infer(images), frame, placed), placed)
 
     def stream(
         self, frames: Iterable[Frame], drop: Callable[[Frame], None] | None = None
@@ -140,7 +148,8 @@ class _Stages:
         return replace(started, answer=lambda: outputs)
 
     def finish(self, started: _Started) -> Seen:
-        return Seen(started.frame, self._perceiver.post(started.answer(), started.fit), started.fit)
+        prediction = self._perceiver.post(started.answer(), started.frame, started.fit)
+        return Seen(started.frame, prediction, started.fit)
 
     def give_up(self, item: Frame | _Prepared | _Started | Seen) -> Frame:
         """Take back what belongs to a frame that a newer one replaces."""

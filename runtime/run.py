@@ -56,6 +56,7 @@ def run(backend: Backend, source: Source, out: Path, limit: int | None = None) -
             if not progress.done:
                 raise
             lost = error
+    perceiver.faults.tell()
     if lost and source.kind != "camera":
         raise SourceLost(f"{lost}; {out}: {count_text(progress.done)} written before")
     if lost:

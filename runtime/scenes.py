@@ -29,8 +29,8 @@ def save_scenes(backends: Sequence[Backend], source: Source, count: int, report:
         panels = []
         for place, perceiver in enumerate(perceivers, 1):
             backend, file = perceiver.backend, f"{folder}/{number:02}-{place}.jpg"
-            _, fit = perceiver.pre(frame.image)
-            save(report.parent / file, draw(frame.image, perceiver(frame.image), fit, backend.info.spec))
+            seen = perceiver(frame)
+            save(report.parent / file, draw(frame.image, seen.prediction, seen.fit, backend.info.spec))
             panels.append({"label": backend.path.stem, "file": file})
         scenes.append({"title": f"{origin}, {frame.name}", "panels": panels})
     return scenes

@@ -109,17 +109,14 @@ class DeployForm(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """uint8 ``[N, H, W, 3]`` RGB to what ``output_names`` lists, as ``perception.tasks.Outputs`` has it."""
-        return self.answer(self.decoded(image))
-
-    def decoded(self, image: Tensor) -> dict[str, Tensor]:
-        """What ``output_names`` lists, by name, the masks as probabilities still."""
         decoded = self.network.decode(self.network(self.network.normalise(image)))
-        return {name: getattr(decoded, name) for name in self.output_names}
-
-    @staticmethod
-    def answer(decoded: dict[str, Tensor]) -> tuple[Tensor, ...]:
-        """The last step, after which masks are bytes."""
-        return tuple(_to_bytes(value) if name in MASK_TASKS else value.float() for name, value in decoded.items())
+        answers: dict[str, Tensor] = {}
+        for name, value in decoded._asdict().items():
+            if name in MASK_TASKS and value is not None:
+                answers |= {name: _to_bytes(value), f"{name}_mean": value.float().mean((1, 2))}
+            elif value is not None:
+                answers[name] = value.float()
+        return tuple(answers[name] for name in self.output_names)
 
     @property
     def output_names(self) -> tuple[str, ...]:

@@ -1,13 +1,11 @@
 """A network in torch as a function from pictures to outputs, like an opened ONNX file."""
 
-from dataclasses import replace
-
 import numpy as np
 import torch
 
 from perception.evaluation import Infer
 from perception.networks.base import DeployForm, Network
-from perception.tasks import MASK_TASKS, Outputs
+from perception.tasks import Outputs
 
 
 def inference(network: Network) -> Infer:
@@ -20,10 +18,8 @@ def inference(network: Network) -> Infer:
 
     @torch.inference_mode()
     def infer(images: np.ndarray) -> Outputs:
-        decoded = form.decoded(torch.from_numpy(images).to(device))
-        masks = {task: decoded[task] for task in MASK_TASKS if task in decoded}
-        spoiled = {task: (~mask.isfinite()).flatten(1).any(1).cpu().numpy() for task, mask in masks.items()}
-        outputs = Outputs.of(network.spec.tasks, (part.cpu().numpy() for part in form.answer(decoded)))
-        return replace(outputs, spoiled=spoiled)
+        return Outputs.of(
+            network.spec.tasks, (part.cpu().numpy() for part in form(torch.from_numpy(images).to(device)))
+        )
 
     return infer

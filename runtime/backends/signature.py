@@ -43,7 +43,9 @@ def _expected(batch: int | None, height: int, width: int) -> dict[str, Value]:
         "boxes": ("float32", [batch, None, 4]),
         "scores": ("float32", [batch, None]),
         "drivable": ("uint8", [batch, height, width]),
+        "drivable_mean": ("float32", [batch]),
         "lane": ("uint8", [batch, height, width]),
+        "lane_mean": ("float32", [batch]),
     }
 
 

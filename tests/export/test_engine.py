@@ -48,7 +48,9 @@ def test_builds_what_was_exported(files, tmp_path, precision, options, capsys):
         ("boxes", "output", "float32"),
         ("scores", "output", "float32"),
         ("drivable", "output", "uint8"),
+        ("drivable_mean", "output", "float32"),
         ("lane", "output", "uint8"),
+        ("lane_mean", "output", "float32"),
     ]
     assert record.tensors[0].shape == (1, 64, 96, 3)
     assert "build tiny.engine: 100/100" in capsys.readouterr().err

@@ -7,7 +7,7 @@ import pytest
 from export.graph import check, simplify, tidy
 from perception.errors import InputError
 
-OUTPUTS = ("boxes", "scores", "drivable", "lane")
+OUTPUTS = ("boxes", "scores", "drivable", "drivable_mean", "lane", "lane_mean")
 _RNG = np.random.default_rng(0)
 # Two convolutions joined, then a batch norm and an activation: the tail of a CSP block.
 _CSP = """
@@ -33,13 +33,16 @@ _CSP_WEIGHTS = {
 _DEPLOYED = """
 <ir_version: 10, opset_import: ["" : 18]>
 net (uint8[1, 2, 2, 3] image) =>
-    (float[1, 2, 2] boxes, float[1, 2] scores, uint8[1, 2, 2] drivable, uint8[1, 2, 2] lane)
+    (float[1, 2, 2] boxes, float[1, 2] scores, uint8[1, 2, 2] drivable, float[1, 2] drivable_mean,
+     uint8[1, 2, 2] lane, float[1, 2] lane_mean)
 {{
     {cast}
     boxes = ReduceSum <keepdims = 0> (x, last)
     scores = ReduceSum <keepdims = 0> (boxes, last)
     drivable = Cast <to = 2> (boxes)
+    drivable_mean = ReduceSum <keepdims = 0> (boxes, last)
     lane = Cast <to = 2> (boxes)
+    lane_mean = ReduceSum <keepdims = 0> (boxes, last)
 }}
 """
 

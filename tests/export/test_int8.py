@@ -15,6 +15,7 @@ from export.session import open_session
 from perception.geometry import fit
 from perception.onnx_metadata import read_deployed
 from perception.synthetic import render
+from perception.tasks import TASKS, output_names
 
 SCENES = 6
 
@@ -72,7 +73,7 @@ def test_scales_are_as_tensorrt_wants_them(graph):
 def test_bytes_stay_at_the_border_and_the_rest_is_fp16_or_decoding(graph):
     kinds = {value.name: value.type.tensor_type.elem_type for value in graph.value_info}
     assert onnx.TensorProto.UINT8 not in kinds.values()
-    assert [value.name for value in graph.output] == ["boxes", "scores", "drivable", "lane"]
+    assert [value.name for value in graph.output] == list(output_names(TASKS))
     last = {node.output[0] for node in graph.node if node.op_type == "Conv" and "model.42." in node.input[1]}
     assert {kinds[name] for name in last} == {onnx.TensorProto.FLOAT16}
 

@@ -6,23 +6,26 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 import torch
 from onnx.numpy_helper import to_array
 
 from export.onnx_writer import export_onnx
+from export.session import open_session
 from perception.cost import cost
 from perception.errors import GateFailed, InputError
 from perception.spec import ONNX_METADATA_KEY, Deployed
+from perception.tasks import MASK_TASKS
 
 ROOT = Path(__file__).parents[2]
 UINT8, FLOAT, HALF = onnx.TensorProto.UINT8, onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16
 # What the deploy form of YOLOP needs; anything else, such as Shape, If or Loop, is a leftover of the tracer.
 OPERATORS = {
     "Add", "Cast", "Concat", "Conv", "DepthToSpace", "Div", "Expand", "Gather", "GatherElements", "HardSwish",
-    "LeakyRelu", "MaxPool", "Mul", "Pow", "Reshape", "Resize", "Sigmoid", "Slice", "Sub", "TopK", "Transpose",
-    "Unsqueeze",
+    "LeakyRelu", "MaxPool", "Mul", "Pow", "ReduceMean", "Reshape", "Resize", "Sigmoid", "Slice", "Sub", "TopK",
+    "Transpose", "Unsqueeze",
 }  # fmt: skip
 
 
@@ -47,7 +50,9 @@ def test_inputs_outputs_and_versions_are_as_agreed(model):
         "boxes": (FLOAT, [1, 378, 4]),
         "scores": (FLOAT, [1, 378]),
         "drivable": (UINT8, [1, 64, 96]),
+        "drivable_mean": (FLOAT, [1]),
         "lane": (UINT8, [1, 64, 96]),
+        "lane_mean": (FLOAT, [1]),
     }
     assert [(opset.domain, opset.version) for opset in model.opset_import] == [("", 18)]
     assert model.ir_version <= 10  # TensorRT 10.3 reads no newer one
@@ -85,7 +90,7 @@ def test_fp16_is_half_the_size_with_casts_at_the_borders_only(files):
     casts = collections.Counter(
         (types[n.input[0]], types[n.output[0]]) for n in model.graph.node if n.op_type == "Cast"
     )
-    assert casts == {(UINT8, HALF): 1, (HALF, FLOAT): 3, (HALF, UINT8): 2}
+    assert casts == {(UINT8, HALF): 1, (HALF, FLOAT): 5, (HALF, UINT8): 2}
     convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
     assert all(types[name] == HALF for node in convolutions for name in (*node.input, *node.output))
     decoding = {n.op_type for n in model.graph.node if types[n.output[0]] == FLOAT}
@@ -145,3 +150,17 @@ def test_bad_input_is_refused_before_any_work(source, tmp_path):
     with pytest.raises(InputError, match="cannot be written"):
         export_onnx(source, source / "below" / "x.onnx")
     assert not out.exists()
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+@pytest.mark.parametrize("task", MASK_TASKS)
+def test_a_mask_that_is_not_finite_shows_in_its_mean(files, tmp_path, precision, task):
+    model = onnx.load(files[precision])
+    last = [node for node in model.graph.node if node.op_type == "Conv" and node.name.startswith(f"{task}/")][-1]
+    bias = next(constant for constant in model.graph.initializer if constant.name == last.input[2])
+    bias.CopyFrom(onnx.numpy_helper.from_array(np.full_like(to_array(bias), np.nan), bias.name))
+    onnx.save(model, tmp_path / "overflown.onnx")
+    outputs = open_session(tmp_path / "overflown.onnx").infer(np.full((1, 64, 96, 3), 90, np.uint8))
+    (other,) = set(MASK_TASKS) - {task}
+    assert np.isnan(getattr(outputs, f"{task}_mean")).all()
+    assert getattr(outputs, f"{other}_mean") == pytest.approx(getattr(outputs, other).mean() / 255, abs=1 / 255)

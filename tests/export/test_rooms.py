@@ -5,6 +5,7 @@ from torch import nn
 
 from export.rooms import name_layers, name_rooms
 from perception.rooms import layers_in, rooms_in
+from perception.tasks import TASKS, output_names
 
 
 def rooms(files, precision="fp32"):
@@ -45,7 +46,7 @@ def test_what_leads_to_the_first_weight_outside_is_still_the_backbone(files):
 
 def test_the_border_keeps_its_names(files):
     _, graph = rooms(files)
-    assert [value.name for value in (*graph.input, *graph.output)] == ["image", "boxes", "scores", "drivable", "lane"]
+    assert [value.name for value in (*graph.input, *graph.output)] == ["image", *output_names(TASKS)]
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])

@@ -5,15 +5,15 @@ from perception.tasks import DETECTION, DRIVABLE, LANE, TASKS, Outputs, output_n
 
 
 def test_outputs_come_in_one_order():
-    assert output_names(TASKS) == ("boxes", "scores", "drivable", "lane")
-    assert output_names((LANE, DETECTION)) == ("boxes", "scores", "lane")
-    assert output_names([DRIVABLE]) == ("drivable",)
+    assert output_names(TASKS) == ("boxes", "scores", "drivable", "drivable_mean", "lane", "lane_mean")
+    assert output_names((LANE, DETECTION)) == ("boxes", "scores", "lane", "lane_mean")
+    assert output_names([DRIVABLE]) == ("drivable", "drivable_mean")
 
 
 def test_outputs_of_some_tasks():
-    masks = np.zeros((2, 1, 4, 4), np.uint8)
-    outputs = Outputs.of((DRIVABLE, LANE), masks)
+    mask, mean = np.zeros((1, 4, 4), np.uint8), np.zeros(1, np.float32)
+    outputs = Outputs.of((DRIVABLE, LANE), (mask, mean, mask.copy(), mean.copy()))
     assert outputs.boxes is None and outputs.scores is None
-    assert outputs.drivable is not None and outputs.lane is not None
+    assert outputs.drivable is mask and outputs.drivable_mean is mean
     with pytest.raises(ValueError):
-        Outputs.of(TASKS, masks)
+        Outputs.of(TASKS, (mask, mean))

@@ -29,6 +29,7 @@ def export_onnx():
         boxes = np.tile(np.float32(BOXES), (1 if isinstance(batch, str) else batch, 1, 1))
         scores = np.tile(np.float32(SCORES), (boxes.shape[0], 1))
         constants = {"boxes_": boxes, "scores_": scores, "white": np.float32(255), "colours": np.int64([3])}
+        constants["pixels"] = np.int64([1, 2])
         bright, dark = "shared/bright", "lane/dark"
         nodes = [
             helper.make_node("Cast", ["image"], ["shared/colour"], to=kinds.FLOAT),
@@ -38,8 +39,10 @@ def export_onnx():
             helper.make_node("Identity", ["scores_"], ["scores"]),
             helper.make_node("Cast", [bright], ["drivable"], to=kinds.UINT8),
             helper.make_node("Cast", [dark], [lane], to=kinds.UINT8),
+            helper.make_node("ReduceMean", [bright, "pixels"], ["drivable_mean"], keepdims=0),
+            helper.make_node("ReduceMean", [dark, "pixels"], ["lane_mean"], keepdims=0),
         ]
-        rooms = ("shared", "shared", "lane", "detection", "detection", "drivable", "lane")
+        rooms = ("shared", "shared", "lane", "detection", "detection", "drivable", "lane", "drivable", "lane")
         for node, room in zip(nodes, rooms, strict=True):
             node.name = f"{room}/node_{node.op_type}_{node.output[0]}"
         value = helper.make_tensor_value_info
@@ -51,7 +54,9 @@ def export_onnx():
                 value("boxes", kinds.FLOAT, boxes.shape),
                 value("scores", kinds.FLOAT, scores.shape),
                 value("drivable", kinds.UINT8, [batch, height, width]),
+                value("drivable_mean", kinds.FLOAT, [batch]),
                 value(lane, kinds.UINT8, [batch, height, width]),
+                value("lane_mean", kinds.FLOAT, [batch]),
             ],
             [from_array(np.asarray(array), name) for name, array in constants.items()],
         )

@@ -1,3 +1,6 @@
+from dataclasses import replace
+from itertools import count
+
 import numpy as np
 import pytest
 
@@ -18,7 +21,7 @@ def perceiver(network):
 
 def test_one_frame(perceiver):
     # 128x192 is twice the network's 64x96: boxes come back twice as large, the overlapping one suppressed.
-    seen = perceiver(np.full((128, 192, 3), 200, np.uint8))
+    seen = perceiver(Frame("0", np.full((128, 192, 3), 200, np.uint8))).prediction
     np.testing.assert_allclose(seen.boxes, [[20, 20, 80, 100], [120, 40, 180, 120]], atol=1e-3)
     np.testing.assert_allclose(seen.scores, [0.9, 0.6])
     assert (seen.drivable == 200).all()
@@ -42,7 +45,7 @@ def test_stream_sees_what_single_frames_show(perceiver):
     results = list(perceiver.stream(frames))
     assert [seen.frame.name for seen in results] == [frame.name for frame in frames]
     for seen in results:
-        alone = perceiver(seen.frame.image)
+        alone = perceiver(seen.frame).prediction
         np.testing.assert_array_equal(seen.prediction.drivable, alone.drivable)
         np.testing.assert_array_equal(seen.prediction.boxes, alone.boxes)
         assert seen.fit.native == seen.frame.image.shape[:2]
@@ -57,7 +60,7 @@ def test_the_newest_frame_counts_where_frames_may_be_dropped(perceiver):
     assert names == sorted(names, key=int)
     assert names[-1] == "59"
     for seen in results:
-        np.testing.assert_array_equal(seen.prediction.drivable, perceiver(seen.frame.image).drivable)
+        np.testing.assert_array_equal(seen.prediction.drivable, perceiver(seen.frame).prediction.drivable)
 
 
 def test_networks_of_larger_batch_are_refused(export_onnx, tmp_path):
@@ -66,3 +69,35 @@ def test_networks_of_larger_batch_are_refused(export_onnx, tmp_path):
         pytest.raises(InputError, match="takes 2 pictures at a time"),
     ):
         Perceiver(backend)
+
+
+@pytest.fixture
+def spoil(perceiver, monkeypatch):
+    """Lets the lane mask be no number for every n-th frame of a stream."""
+
+    def every(n):
+        infer, numbers = perceiver.backend.infer, count(1)
+
+        def submit(images):
+            outputs = infer(images)
+            spoiled = replace(outputs, lane_mean=np.float32([np.nan]))
+            chosen = outputs if next(numbers) % n else spoiled
+            return lambda: chosen
+
+        monkeypatch.setattr(perceiver.backend, "submit", submit)
+        return perceiver.stream(Frame(f"frame{index}", picture((64, 96), index)) for index in range(50))
+
+    return every
+
+
+def test_outputs_that_are_not_finite_are_told_by_frame_and_task(spoil, perceiver, capsys):
+    assert [seen.prediction.spoiled for seen in spoil(2)] == [(), ("lane",)] * 25
+    assert perceiver.faults.total == 25
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "frame1: the network's outputs are not all finite: lane; what is not is left out"
+    assert len(lines) == 20
+
+
+def test_a_network_that_gives_no_numbers_is_given_up(spoil):
+    with pytest.raises(InputError, match=r"^frame19: .*: lane; .*; 20 in a row, train or export the network anew"):
+        list(spoil(1))

@@ -44,10 +44,11 @@ def test_normalise(dtype):
 
 def test_deploy_form_takes_and_gives_bytes():
     with torch.no_grad():
-        boxes, scores, drivable, lane = DeployForm(_Plain())(pictures())
+        boxes, scores, drivable, drivable_mean, lane, _ = DeployForm(_Plain())(pictures())
     assert boxes.tolist() == [[[0, 0, 6, 4]]] * 2 and scores.shape == (2, 1)
     # Every byte survives the way through [0, 1] and back.
     assert torch.equal(drivable, pictures()[..., 0]) and torch.equal(lane, pictures()[..., 1])
+    assert torch.allclose(drivable_mean, pictures()[..., 0].float().mean((1, 2)) / 255)
 
 
 def test_what_is_deployed_is_the_fused_form():
@@ -60,7 +61,8 @@ def test_what_is_deployed_is_the_fused_form():
     plain = _Plain()
     assert plain.fused() is plain and DeployForm(plain).network is plain
     with torch.no_grad():
-        assert torch.equal(DeployForm(Fusible())(pictures())[3], (pictures()[..., 1] / 2 + 0.5).to(torch.uint8))
+        lane = DeployForm(Fusible())(pictures())[4]
+    assert torch.equal(lane, (pictures()[..., 1] / 2 + 0.5).to(torch.uint8))
 
 
 def test_targets_move_together():

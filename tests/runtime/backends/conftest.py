@@ -31,7 +31,9 @@ TENSORS = {
     "boxes": ((1, 3, 4), "float32"),
     "scores": ((1, 3), "float32"),
     "drivable": ((1, *SIZE), "uint8"),
+    "drivable_mean": ((1,), "float32"),
     "lane": ((1, *SIZE), "uint8"),
+    "lane_mean": ((1,), "float32"),
 }
 
 # As the engine inspector lists them.
@@ -224,6 +226,8 @@ class FakeContext:
         memory["scores"][:] = SCORES
         memory["drivable"][:] = bright.astype(np.uint8)
         memory["lane"][:] = (255 - bright).astype(np.uint8)
+        memory["drivable_mean"][:] = bright.mean()
+        memory["lane_mean"][:] = 255 - bright.mean()
 
 
 class FakeEngine:

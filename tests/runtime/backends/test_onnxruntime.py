@@ -114,7 +114,7 @@ def deployed(size):
         ({"metadata": {ONNX_METADATA_KEY: "[]"}}, "metadata is malformed"),
         ({"metadata": {ONNX_METADATA_KEY: '{"format": 99}'}}, "metadata is malformed"),
         ({"image_kind": 1}, "image is float32"),
-        ({"lane": "lines"}, "expected image to boxes, scores, drivable, lane"),
+        ({"lane": "lines"}, "expected image to boxes, scores, drivable, drivable_mean, lane"),
         ({"info": deployed((32, 32))}, r"expected uint8 \[1, 32, 32, 3\]"),
     ],
 )
