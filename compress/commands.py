@@ -31,9 +31,11 @@ def register_train(subparsers: argparse._SubParsersAction) -> None:
     parser.set_defaults(run=_jointly(_train))
 
 
-def add_training_arguments(parser: argparse.ArgumentParser, epochs: int, lr: float) -> None:
+def add_training_arguments(parser: argparse.ArgumentParser, epochs: int, lr: float, needs_data: bool = True) -> None:
     """Data, schedule and machine, as every command that trains takes them."""
-    parser.add_argument("--data", nargs="+", required=True, metavar="DIR[:N]", help="data sets; N: times an epoch")
+    parser.add_argument(
+        "--data", nargs="+", required=needs_data, default=[], metavar="DIR[:N]", help="data sets; N: times an epoch"
+    )
     parser.add_argument("--epochs", type=int, default=epochs, help="passes over the data")
     parser.add_argument("--batch", type=int, default=16, help="images a step, of all processes together")
     parser.add_argument("--lr", type=float, default=lr, help="peak learning rate")
@@ -50,14 +52,19 @@ def add_training_arguments(parser: argparse.ArgumentParser, epochs: int, lr: flo
     parser.add_argument("--resume", action="store_true", help="continue an interrupted run of the same command")
 
 
-def training_settings(arguments: argparse.Namespace):
-    """:class:`compress.train.TrainSettings` from :func:`add_training_arguments`' arguments."""
+def training_settings(arguments: argparse.Namespace, unlabelled: Sequence[str] = ()):
+    """:class:`compress.train.TrainSettings` from :func:`add_training_arguments`' arguments, and pictures without
+    labels beside."""
     from compress.data import Source
     from compress.loop import Schedule
     from compress.train import TrainSettings
 
+    sources = [Source.parse(text) for text in arguments.data]
+    sources += [Source.parse(text, labelled=False) for text in unlabelled]
+    if not sources:
+        raise InputError("no pictures to learn from; name --data, --unlabelled or both")
     return TrainSettings(
-        sources=[Source.parse(text) for text in arguments.data],
+        sources=sources,
         schedule=Schedule(arguments.epochs, arguments.batch, arguments.lr, seed=arguments.seed),
         validate_every=arguments.validate_every,
         validate_frames=arguments.validate_frames,
@@ -194,12 +201,13 @@ def register_distill(subparsers: argparse._SubParsersAction) -> None:
         "distill",
         help="teach a pruned network to see like its teacher again",
         description="Draw a student's features towards its teacher's; heads learn from labels, or from the teacher.",
-        epilog="example:\n  %(prog)s pruned.safetensors --teacher teacher.safetensors --data scenes "
-        "--out student.safetensors",
+        epilog="examples:\n"
+        "  %(prog)s pruned.safetensors --teacher teacher.safetensors --data scenes --out student.safetensors\n"
+        "  %(prog)s pruned.safetensors --teacher teacher.safetensors --data few --unlabelled drive --out s.safetensors",
     )
     parser.add_argument("model", type=Path, metavar="FILE", help="checkpoint of the student")
     parser.add_argument("--teacher", type=Path, required=True, help="checkpoint of the teacher")
-    add_training_arguments(parser, epochs=10, lr=5e-4)
+    add_training_arguments(parser, epochs=10, lr=5e-4, needs_data=False)
     _add_distillation_arguments(parser)
     parser.add_argument("--out", type=Path, required=True, help="checkpoint to write")
     parser.set_defaults(run=_jointly(_distill))
@@ -208,7 +216,11 @@ def register_distill(subparsers: argparse._SubParsersAction) -> None:
 def _add_distillation_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--features", type=float, default=0.5, help="weight of the feature distance")
     parser.add_argument(
-        "--unlabelled", action="store_true", help="read pictures alone, of any folder; learn from what the teacher sees"
+        "--unlabelled",
+        nargs="+",
+        default=[],
+        metavar="DIR[:N]",
+        help="pictures without labels, of any folder; the teacher's answers stand in",
     )
 
 
@@ -286,8 +298,8 @@ def _prune(arguments: argparse.Namespace) -> None:
 def _distill(arguments: argparse.Namespace) -> None:
     from compress.distill import DistillSettings, distill
 
-    settings = DistillSettings(features=arguments.features, unlabelled=arguments.unlabelled)
-    training = training_settings(arguments)
+    settings = DistillSettings(features=arguments.features)
+    training = training_settings(arguments, arguments.unlabelled)
     distill(arguments.model, arguments.teacher, training, settings, arguments.out, arguments.resume)
 
 
@@ -295,6 +307,6 @@ def _compress(arguments: argparse.Namespace) -> None:
     from compress.distill import DistillSettings
     from compress.rounds import compress
 
-    settings = DistillSettings(features=arguments.features, unlabelled=arguments.unlabelled)
-    pruning, training = pruning_settings(arguments, rounds=2), training_settings(arguments)
+    settings = DistillSettings(features=arguments.features)
+    pruning, training = pruning_settings(arguments, rounds=2), training_settings(arguments, arguments.unlabelled)
     compress(arguments.model, pruning, training, settings, arguments.rounds, arguments.out, arguments.resume)

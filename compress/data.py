@@ -28,20 +28,24 @@ Batch = tuple[Tensor, Targets]
 
 @dataclass(frozen=True)
 class Source:
-    """A data set and how often each of its frames is seen in an epoch."""
+    """A data set and how often each of its frames is seen in an epoch.
+
+    Where it is not ``labelled``, pictures are all that is read, of a data set or of any folder.
+    """
 
     root: Path
     repeats: int = 1
+    labelled: bool = True
 
     @classmethod
-    def parse(cls, text: str) -> "Source":
+    def parse(cls, text: str, labelled: bool = True) -> "Source":
         """``DIR`` or ``DIR:N``."""
         root, colon, repeats = text.rpartition(":")
         if colon and repeats.isdigit() and not Path(text).exists():
             if int(repeats) < 1:
                 raise InputError(f"{text}: frames must be repeated at least once")
-            return cls(Path(root), int(repeats))
-        return cls(Path(text))
+            return cls(Path(root), int(repeats), labelled)
+        return cls(Path(text), labelled=labelled)
 
 
 class Frames(Dataset):
@@ -57,7 +61,6 @@ class Frames(Dataset):
         cache: read every frame once and keep it as bytes at input size (5 bytes a pixel).
         partial: whether a data set may lack labels for some of the network's tasks.
         on_bad: ``skip`` puts the next frame of the same data set in the place of one that cannot be read.
-        unlabelled: read pictures alone, of any folder that has some; the frames are labelled for no task.
 
     Raises:
         InputError: a data set cannot be used.
@@ -72,13 +75,16 @@ class Frames(Dataset):
         cache: bool = False,
         partial: bool = False,
         on_bad: OnBad = "stop",
-        unlabelled: bool = False,
     ):
-        if unlabelled:
-            self._sets = [open_pictures(source.root, split, on_bad) for source in sources]
-        else:
-            self._sets = [open_dataset(source.root, split, () if partial else spec.tasks, on_bad) for source in sources]
-            for data in self._sets:
+        needed = () if partial else spec.tasks
+        self._sets = [
+            open_dataset(source.root, split, needed, on_bad)
+            if source.labelled
+            else open_pictures(source.root, split, on_bad)
+            for source in sources
+        ]
+        for source, data in zip(sources, self._sets, strict=True):
+            if source.labelled:
                 _tell_unlabelled(data.root, spec.tasks, data.tasks)
         # Rows of data set and frame, as bytes alone: objects would be copied into every process that looks at them.
         self._index = np.concatenate(

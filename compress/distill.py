@@ -31,14 +31,11 @@ class DistillSettings:
 
     Attributes:
         features: weight of the feature distance.
-        unlabelled: pictures are all that is read; the teacher's answers stand in for labels, as they do for tasks
-            without.
         confidence: a teacher's box counts as an object from this score on.
         overlap: IoU above which of two such boxes the weaker is dropped.
     """
 
     features: float = 0.5
-    unlabelled: bool = False
     confidence: float = 0.4
     overlap: float = 0.5
 
@@ -125,6 +122,8 @@ def distill(
 ) -> Network:
     """Train the student in ``source`` towards ``teacher`` and write it to ``out``.
 
+    For tasks that frames are not labelled for, the teacher's answers stand in.
+
     Raises:
         InputError: for files or data that cannot be used, or networks that do not match.
     """
@@ -149,12 +148,11 @@ def distill(
                 answer = guide(pictures)
             raw = student(pictures)
             apart = settings.features * distance(seen.features, shown.features)
-        own = set() if settings.unlabelled else set(targets.tasks)
-        if not own >= set(student.spec.tasks):
-            targets = _joined(targets, own, teacher_targets(guide, answer, pictures.shape, settings))
+        if not set(targets.tasks) >= set(student.spec.tasks):
+            targets = _joined(targets, teacher_targets(guide, answer, pictures.shape, settings))
         return {**student.losses(raw, targets), "features": apart}
 
-    trained, record = run(student, loss, training, compute, out, resume, distance, settings.unlabelled)
+    trained, record = run(student, loss, training, compute, out, resume, distance)
     stage = {
         "stage": "distill",
         **asdict(settings),
@@ -186,10 +184,10 @@ def teacher_targets(teacher: Network, raw: dict, size: torch.Size, settings: Dis
     return Targets(_sure_boxes(decoded, settings).to(device), drivable, lane)
 
 
-def _joined(labels: Targets, tasks: set[str], seen: Targets) -> Targets:
-    """The labels of ``tasks``, and what the teacher sees of the others."""
+def _joined(labels: Targets, seen: Targets) -> Targets:
+    """The labels of the tasks that have some, and what the teacher sees of the others."""
     parts = {DETECTION: "boxes", DRIVABLE: "drivable", LANE: "lane"}
-    return seen._replace(**{part: getattr(labels, part) for task, part in parts.items() if task in tasks})
+    return seen._replace(**{part: getattr(labels, part) for task, part in parts.items() if task in labels.tasks})
 
 
 def _sure_boxes(decoded: Decoded, settings: DistillSettings) -> Tensor:

@@ -35,6 +35,7 @@ def compress(
     check_writable(out)
     by_first(lambda: sweep(out.parent.glob(f".{glob.escape(out.stem)}.*.part")))
     kind, share = pruning.budget.kind, pruning.budget.share
+    labelled = [data for data in training.sources if data.labelled]
     current = source
     for number in range(1, rounds + 1):
         pruned = out.with_name(f"{out.stem}.round-{number}.pruned.safetensors")
@@ -46,6 +47,6 @@ def compress(
             if not (resume and pruned.exists()):
                 # The share is of what this round starts with, so that all rounds together keep the whole budget's.
                 part = replace(pruning, budget=Budget(kind, share ** (1 / rounds)))
-                prune_checkpoint(current, training.sources, part, pruned, training.on_bad, measured=source)
+                prune_checkpoint(current, labelled, part, pruned, training.on_bad, measured=source)
             distill(pruned, source, training, distillation, done, resume)
         current = done

@@ -59,7 +59,10 @@ class TrainSettings:
     def record(self) -> dict[str, Any]:
         """Plain values for the checkpoint's history."""
         return {
-            "data": [f"{source.root.name}:{source.repeats}" for source in self.sources],
+            "data": [
+                f"{source.root.name}:{source.repeats}{'' if source.labelled else ' unlabelled'}"
+                for source in self.sources
+            ],
             "schedule": asdict(self.schedule),
             "augmentation": asdict(self.augmentation),
         }
@@ -113,12 +116,10 @@ def run(
     out: Path,
     resume: bool,
     extra: torch.nn.Module | None = None,
-    unlabelled: bool = False,
 ) -> tuple[Network, dict[str, Any]]:
     """Train ``network`` on the settings' data with any loss; returns the averaged network and what to write down.
 
-    Of several processes the first one validates and logs. Where the loss takes pictures ``unlabelled``, data sets may
-    lack labels in validation too, and are then left out there.
+    Of several processes the first one validates and logs.
     """
     frames = Frames(
         settings.sources,
@@ -128,11 +129,10 @@ def run(
         settings.cache,
         partial=True,
         on_bad=settings.on_bad,
-        unlabelled=unlabelled,
     )
     batches = loader(frames, settings.schedule.batch, settings.schedule.seed, settings.workers)
     every = settings.validate_every
-    judges = _judges(settings, unlabelled) if every and share().first else []
+    judges = _judges(settings) if every and share().first else []
     begin = time.monotonic()
     curve: list[dict[str, float]] = []
     with summary(out) as log:
@@ -203,14 +203,14 @@ def summary(out: Path) -> Iterator[Callable[[str, float, int], None]]:
         yield writer.add_scalar
 
 
-def _judges(settings: TrainSettings, unlabelled: bool) -> list[Dataset]:
-    """The validation splits; without those that cannot be used, where nothing need be labelled."""
+def _judges(settings: TrainSettings) -> list[Dataset]:
+    """The validation splits; where pictures are all that is learned from, those that can be used."""
     found = []
     for source in settings.sources:
         try:
             found.append(open_dataset(source.root, "val", on_bad=settings.on_bad))
         except InputError:
-            if not unlabelled:
+            if source.labelled:
                 raise
             say(f"{source.root}: has no val split that can be measured on; panoedge data check says why")
     return found

@@ -83,8 +83,7 @@ class Study:
         if cell.recovery == "labels":
             train("", {}, self._training(cell), path, start=pruned, resume=True)
         else:
-            recipe = DistillSettings(unlabelled=cell.recovery == "kd")
-            distill(pruned, self.teacher, self._training(cell), recipe, path, resume=True)
+            distill(pruned, self.teacher, self._training(cell), DistillSettings(), path, resume=True)
         return path
 
     def _pruning(self, cell: Cell) -> PruneSettings:
@@ -94,7 +93,8 @@ class Study:
 
     def _training(self, cell: Cell) -> TrainSettings:
         schedule = Schedule(self.settings.epochs, self.settings.batch, self.settings.lr, seed=cell.seed)
-        return TrainSettings([Source(self.data)], schedule, validate_every=0, device=self.settings.device, cache=True)
+        source = Source(self.data, labelled=cell.recovery != "kd")
+        return TrainSettings([source], schedule, validate_every=0, device=self.settings.device, cache=True)
 
     def _recipe(self, cell: Cell) -> dict[str, Any]:
         """All that decides what the network of a cell is, but where it is computed."""

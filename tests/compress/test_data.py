@@ -257,7 +257,7 @@ def test_processes_take_turns_at_the_batches_of_a_stream(dataset, monkeypatch):
 def test_pictures_without_labels(dataset, tmp_path, split):
     folder = tmp_path / "images" / split
     shutil.copytree(dataset / "images/train", folder, dirs_exist_ok=True)
-    frames = Frames([Source(tmp_path if split == "train" else folder)], "train", SPEC, unlabelled=True)
+    frames = Frames([Source(tmp_path if split == "train" else folder, labelled=False)], "train", SPEC)
     labelled = Frames([Source(dataset)], "train", SPEC)
     assert frames.tasks == () and len(frames.groups) == 1
     assert [frames.name(index).split("/")[1] for index in range(6)] == [f"train-{k}" for k in range(6)]

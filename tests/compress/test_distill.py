@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 import torch
 
@@ -10,6 +12,7 @@ from perception import checkpoint
 from perception.errors import InputError
 from perception.networks.base import Decoded
 from perception.networks.yolop import YOLOP
+from perception.tasks import TASKS
 
 STILL = Augmentation(flip=0, rotate=0, scale=0, translate=0, hue=0, saturation=0, value=0, blur=0, noise=0)
 
@@ -117,18 +120,19 @@ def recorded_loss(folder, tag):
     return [event.value for event in events.Scalars(tag)]
 
 
-@pytest.mark.parametrize("unlabelled", [False, True])
-def test_features_come_closer(files, settings, tmp_path, unlabelled):
-    plan = settings({"epochs": 21, "batch": 6, "lr": 5e-3}, augmentation=STILL, cache=True)
+@pytest.mark.parametrize("labelled", [True, False])
+def test_features_come_closer(files, settings, dataset, tmp_path, labelled):
+    sources = [Source(dataset, labelled=labelled)]
+    plan = settings({"epochs": 21, "batch": 6, "lr": 5e-3}, sources=sources, augmentation=STILL, cache=True)
     out = tmp_path / "student.safetensors"
-    student = distill(*files, plan, DistillSettings(unlabelled=unlabelled), out)
+    student = distill(*files, plan, DistillSettings(), out)
     first, last = recorded_loss(tmp_path / "student.log", "loss/features")
     assert last < 0.8 * first
     loaded = checkpoint.load(out)
     assert all(torch.equal(value, student.state_dict()[key]) for key, value in loaded.network.state_dict().items())
     stage = loaded.history[-1]
     assert [each["stage"] for each in loaded.history] == ["prune", "distill"]
-    assert stage["unlabelled"] == unlabelled and len(stage["teacher"]) == 64
+    assert stage["data"] == [f"{dataset.name}:1{'' if labelled else ' unlabelled'}"] and len(stage["teacher"]) == 64
     assert not state_file(out).exists()
 
 
@@ -140,32 +144,45 @@ def test_adapters_are_thrown_away_and_widths_kept(files, settings, tmp_path):
     assert pupil.state_dict().keys() == student.state_dict().keys()
 
 
-def test_labels_are_not_looked_at_when_unlabelled(files, settings, tmp_path, monkeypatch):
-    """Other labels, same student."""
-    plan = settings({"epochs": 1}, augmentation=STILL)
-    first = distill(*files, plan, DistillSettings(unlabelled=True), tmp_path / "a.safetensors")
-
-    from compress import data
-
-    honest = data.collate
-
-    def blank(frames):
-        images, targets = honest(frames)
-        return images, targets._replace(boxes=targets.boxes[:0], lane=targets.lane * 0)
-
-    monkeypatch.setattr(data, "collate", blank)
-    second = distill(*files, plan, DistillSettings(unlabelled=True), tmp_path / "b.safetensors")
+def test_labels_of_unlabelled_data_are_not_read(files, settings, dataset, tmp_path):
+    """And a folder of the same pictures is as good."""
+    beside = settings({"epochs": 1}, sources=[Source(dataset, labelled=False)])
+    first = distill(*files, beside, DistillSettings(), tmp_path / "a.safetensors")
+    shutil.copytree(dataset / "images/train", tmp_path / "pictures")
+    alone = settings({"epochs": 1}, sources=[Source(tmp_path / "pictures", labelled=False)])
+    second = distill(*files, alone, DistillSettings(), tmp_path / "b.safetensors")
     assert all(torch.equal(value, second.state_dict()[key]) for key, value in first.state_dict().items())
 
 
-def test_a_folder_of_pictures_is_enough(files, settings, dataset, tmp_path, capsys):
-    """And teaches what the same pictures teach beside labels that are not looked at."""
-    recipe = DistillSettings(unlabelled=True)
-    pictures = settings({"epochs": 1}, sources=[Source(dataset / "images/train")], validate_every=1)
-    alone = distill(*files, pictures, recipe, tmp_path / "a.safetensors")
-    assert "train: has no val split that can be measured on; panoedge data check says why" in capsys.readouterr().err
-    beside = distill(*files, settings({"epochs": 1}), recipe, tmp_path / "b.safetensors")
-    assert all(torch.equal(value, beside.state_dict()[key]) for key, value in alone.state_dict().items())
+def test_few_labels_and_more_pictures_without(files, settings, dataset, tmp_path, capsys, monkeypatch):
+    """Batches are of one kind; where there are no labels the teacher's answers are asked for, and only there."""
+    shutil.copytree(dataset / "images/train", tmp_path / "pictures")
+    stood_in, taught = [], []
+
+    def counted(guide, raw, size, settings):
+        stood_in.append(size[0])
+        return teacher_targets(guide, raw, size, settings)
+
+    losses = YOLOP.losses
+
+    def noted(network, raw, targets):
+        taught.append(targets.tasks)
+        return losses(network, raw, targets)
+
+    monkeypatch.setattr("compress.distill.teacher_targets", counted)
+    monkeypatch.setattr(YOLOP, "losses", noted)
+    sources = [Source(dataset), Source(tmp_path / "pictures", 2, labelled=False)]
+    plan = settings({"epochs": 1, "batch": 2}, sources=sources, validate_every=1)
+    distill(*files, plan, DistillSettings(), tmp_path / "s.safetensors")
+    assert stood_in == [2] * 6
+    assert taught == [TASKS] * 9
+    assert "pictures: has no val split that can be measured on" in capsys.readouterr().err
+    (row,) = checkpoint.load(tmp_path / "s.safetensors").history[-1]["validation"]
+    assert row["epoch"] == 1 and "lane_IoU" in row
+
+
+def test_pictures_that_are_taken_for_a_data_set(files, settings, dataset, tmp_path):
+    pictures = settings({"epochs": 1}, sources=[Source(dataset / "images/train")])
     with pytest.raises(InputError, match="not a data set of a known layout"):
         distill(*files, pictures, DistillSettings(), tmp_path / "c.safetensors")
 
