@@ -95,7 +95,7 @@ def _build(
 ) -> EngineRecord:
     start = monotonic()
     journal = Journal(trt)
-    builder = _builder(trt, journal)
+    builder = journal.start(trt.Builder, onnx)
     # The parser owns the weights until the engine is built.
     network, _parser = _parse(trt, builder, journal, onnx)
     config = _configure(trt, builder, options)
@@ -145,13 +145,6 @@ def _built_before(out: Path, source: Source) -> EngineRecord | None:
     except InputError:
         return None
     return record if record.source == source and record.engine_sha256 == sha256(out) else None
-
-
-def _builder(trt: ModuleType, journal: Journal) -> Any:
-    try:
-        return trt.Builder(journal.logger)
-    except TypeError:  # what its bindings make of a null pointer
-        raise InputError(f"{trt.__name__} {trt.__version__} does not start: {journal.cause()}") from None
 
 
 def _parse(trt: ModuleType, builder: Any, journal: Journal, onnx: Path) -> tuple[Any, Any]:
@@ -217,7 +210,7 @@ def _write_layers(trt: ModuleType, built: Any, path: Path, tell: Callable[[str],
     """Save which layers were fused and which kernels run them; TensorRT tells only where the engine can be loaded."""
     engine = None
     if find_gpu():
-        runtime = trt.Runtime(Journal(trt).logger)
+        runtime = Journal(trt).start(trt.Runtime, path)
         engine = runtime.deserialize_cuda_engine(built)
     if engine is None:
         tell(f"{path.name}: not written, a GPU that runs the engine is needed to look into it")

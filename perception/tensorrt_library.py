@@ -5,6 +5,7 @@ Both have the same classes. Neither is imported before it is asked for: a board 
 
 import importlib
 import platform
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -91,7 +92,24 @@ class Journal:
                     kept[severity].append(" ".join(message.split()))
 
         self.logger = Logger()
+        self._trt = trt
         self._errors, self._warnings = errors, warnings
+
+    def start(self, kind: Callable[[Any], Any], path: Path) -> Any:
+        """A ``trt.Builder`` or a ``trt.Runtime`` that logs here.
+
+        Args:
+            kind: the class.
+            path: the file it is needed for, for the error.
+
+        Raises:
+            InputError: TensorRT does not start, for want of a driver that is new enough for instance.
+        """
+        try:
+            return kind(self.logger)
+        except TypeError:  # what its bindings make of a null pointer
+            library = f"{self._trt.__name__} {self._trt.__version__}"
+            raise InputError(f"{path}: {library} does not start: {self.cause()}") from None
 
     def cause(self) -> str:
         """Why a call failed: in a user's words where the cause is known, else in TensorRT's own."""

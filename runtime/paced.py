@@ -33,9 +33,9 @@ def measure_paced(backend: Backend, source: Source, rate: float, seconds: float)
     out: list[float] = []
     lost = ""
     with closing(source.endless()) as frames:
-        for _ in range(_SETTLING_FRAMES):
-            perceiver(next(frames))
         try:
+            for _ in range(_SETTLING_FRAMES):
+                perceiver(next(frames))
             with closing(
                 perceiver.stream(paced(frames, rate, seconds), lambda old: dropped.append(old.came))
             ) as stream:

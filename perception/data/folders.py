@@ -1,8 +1,14 @@
-"""What lies in a folder: pictures, or files of one suffix, by stem. Hidden files do not count."""
+"""What lies in a folder: pictures, or files of one suffix, by stem. Hidden files do not count.
 
+A folder on a network share is asked with patience, like the files in it: one that does not answer is not one that is
+not there.
+"""
+
+import os
 from pathlib import Path
 
 from perception.errors import InputError
+from perception.files import patiently
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 
@@ -38,8 +44,38 @@ def stems(folder: Path, suffix: str) -> set[str]:
 def file_of(folder: Path, stem: str, suffix: str) -> Path:
     """The file in ``folder`` of a stem that :func:`stems` found."""
     file, capitals = folder / f"{stem}{suffix}", folder / f"{stem}{suffix.upper()}"
-    return capitals if capitals.exists() and not file.exists() else file
+    return capitals if is_there(capitals) and not is_there(file) else file
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is such a file or folder; raises :class:`InputError` where that cannot be found out."""
+
+    def found() -> bool:
+        # Not pathlib's: from Python 3.13 on it takes every failure for a no.
+        try:
+            os.stat(path)  # noqa: PTH116
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return True
+
+    return patiently(path, found)
+
+
+def entries(folder: Path) -> list[tuple[Path, bool]]:
+    """What lies right inside ``folder``, and whether it is a folder; nothing where there is no such folder.
+
+    Raises :class:`InputError` where it cannot be read.
+    """
+
+    def listed() -> list[tuple[Path, bool]]:
+        try:
+            with os.scandir(folder) as found:
+                return [(folder / entry.name, entry.is_dir()) for entry in found if not entry.name.startswith(".")]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    return patiently(folder, listed)
 
 
 def _visible(folder: Path) -> list[Path]:
-    return [file for file in folder.iterdir() if not file.name.startswith(".")] if folder.is_dir() else []
+    return [path for path, _ in entries(folder)]

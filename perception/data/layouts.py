@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from perception.data.folders import file_of, stems
+from perception.data.folders import entries, file_of, is_there, stems
 from perception.data.images import read_mask
 from perception.data.labels import BDD_CATEGORIES, LabelList, Labels, bdd_folder, yolo_folder
 from perception.errors import InputError
@@ -116,7 +116,7 @@ class Layout:
         """One split, nothing of which is read yet; folders may be missing."""
         labels = [reader(root / pattern.format(split=split)) for pattern, reader in self.labels.items()]
         masks = {task: Masks(root / pattern.format(split=split), code) for task, (pattern, code) in self.masks.items()}
-        chosen = next((one for one in labels if one.path.exists()), labels[-1])
+        chosen = next((one for one in labels if is_there(one.path)), labels[-1])
         return Parts(root / self.images.format(split=split), chosen, masks)
 
 
@@ -183,7 +183,7 @@ def _splits_at(root: Path, pattern: str) -> list[str]:
     before, after = last.split("{split}")
     wants_file = after.startswith(".")
     return [
-        entry.name[len(before) : len(entry.name) - len(after)]
-        for entry in (root / folder).glob(f"{before}*{after}")
-        if entry.is_file() == wants_file and not entry.name.startswith(".")
+        path.name[len(before) : len(path.name) - len(after)]
+        for path, is_folder in entries(root / folder)
+        if is_folder != wants_file and path.name.startswith(before) and path.name.endswith(after)
     ]

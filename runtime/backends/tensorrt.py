@@ -173,7 +173,7 @@ class TensorRT:
             yield self._device
 
     def _load(self) -> None:
-        self._runtime = self._trt.Runtime(self._journal.logger)
+        self._runtime = self._journal.start(self._trt.Runtime, self.path)
         self._engine = self._runtime.deserialize_cuda_engine(self.path.read_bytes())
         self._context = self._engine.create_execution_context() if self._engine else None
         if self._context is None:

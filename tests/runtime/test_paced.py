@@ -72,3 +72,11 @@ def test_a_camera_that_is_pulled_out(waiting_backend):
     record, lost = measure_paced(waiting_backend, Source("camera 0", "camera", frames), 50, 5)
     assert lost == "camera 0: gone"
     assert 0 < record["frames"] <= 7
+
+
+def test_a_camera_that_is_gone_before_it_is_measured(waiting_backend):
+    def frames():
+        yield from itertools.repeat(FRAME, 2)
+        raise SourceLost("camera 0: gone")
+
+    assert measure_paced(waiting_backend, Source("camera 0", "camera", frames), 50, 5) == (None, "camera 0: gone")
