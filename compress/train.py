@@ -15,6 +15,7 @@ from torch import Tensor
 from compress.augment import Augmentation
 from compress.data import Frames, Source, labelled, loader
 from compress.device import Compute, choose
+from compress.event_log import EventLog
 from compress.loop import Loop, Loss, Schedule
 from compress.processes import by_first, share
 from compress.validate import validate
@@ -197,10 +198,8 @@ def summary(out: Path) -> Iterator[Callable[[str, float, int], None]]:
     if not share().first:
         yield lambda tag, value, step: None
         return
-    from torch.utils.tensorboard import SummaryWriter  # slow to import, and needed by training alone
-
-    with SummaryWriter(str(out.with_name(out.stem + ".log"))) as writer:
-        yield writer.add_scalar
+    with EventLog(out.with_name(out.stem + ".log")) as log:
+        yield log
 
 
 def _judges(settings: TrainSettings) -> list[Dataset]:

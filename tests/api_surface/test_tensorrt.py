@@ -30,11 +30,35 @@ print(json.dumps({"version": trt.__version__, "flag": flag, "absent": [n for n i
 """
 
 
+# Types of an engine's tensors as NumPy calls them, and what starting the library comes to: its functions give null
+# here, as the real ones do without a driver.
+_START = """
+import json
+from pathlib import Path
+import tensorrt_bindings as trt
+from perception.errors import InputError
+from perception.tensorrt_library import Journal
+
+def refusal(kind):
+    try:
+        Journal(trt).start(kind, Path("a.file"))
+    except InputError as error:
+        return str(error)
+
+types = [trt.nptype(kind).__name__ for kind in (trt.uint8, trt.float32)]
+print(json.dumps({"types": types, "refusals": [refusal(trt.Builder), refusal(trt.Runtime)]}))
+"""
+
+
+def run(code: str, *arguments: str, path: Path | None = None) -> dict:
+    """What ``code`` prints as JSON, in a process that finds modules in the folder ``path`` too."""
+    environment = {**os.environ, "PYTHONPATH": f"{path}{os.pathsep}{names.ROOT}"} if path else None
+    command = [sys.executable, "-c", code, *arguments]
+    return json.loads(subprocess.run(command, capture_output=True, text=True, env=environment, check=True).stdout)
+
+
 def look(module: str, wanted: set[str], path: Path | None = None) -> dict:
-    environment = {**os.environ, "PYTHONPATH": str(path)} if path else None
-    command = [sys.executable, "-c", _LOOK, module, *sorted(wanted)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
-    return json.loads(done.stdout)
+    return run(_LOOK, module, *sorted(wanted), path=path)
 
 
 def test_tensorrt_has_every_name(bindings):
@@ -48,6 +72,12 @@ def test_a_name_that_was_removed_is_noticed(bindings):
     version, folder = bindings
     found = look("tensorrt_bindings", {"BuilderFlag.FP16", "Builder.create_network"}, folder)
     assert found["absent"] == (["BuilderFlag.FP16"] if version.startswith("11") else [])
+
+
+def test_types_have_names_and_a_library_that_does_not_start_is_one_line(bindings):
+    version, folder = bindings
+    refusal = f"a.file: tensorrt_bindings {version} does not start: it gave no reason"
+    assert run(_START, path=folder) == {"types": ["uint8", "float32"], "refusals": [refusal, refusal]}
 
 
 def test_tensorrt_rtx_has_every_name():

@@ -16,7 +16,7 @@ HEAVY = (
     "compress.prune",
     "perception.synthetic",
     "runtime.bench",
-    "torch.utils.tensorboard",
+    "tensorboard.compat.proto.event_pb2",
 )
 
 
