@@ -41,13 +41,15 @@ class Augmentation:
 @dataclass(frozen=True)
 class Frame:
     """A sample at network-input size: image uint8 ``[h, w, 3]``, boxes float32 ``[N, 4]`` x1, y1, x2, y2 in input
-    pixels, masks uint8 ``[h, w]`` of 0 and 1; the tasks that are labelled, what belongs to others is empty."""
+    pixels, masks uint8 ``[h, w]`` of 0 and 1; the tasks that are labelled, what belongs to others is empty; data set
+    and frame, for messages."""
 
     image: np.ndarray
     boxes: np.ndarray
     drivable: np.ndarray
     lane: np.ndarray
     tasks: tuple[str, ...] = TASKS
+    name: str = ""
 
 
 def augment(frame: Frame, settings: Augmentation, rng: np.random.Generator) -> Frame:
@@ -78,7 +80,8 @@ def move(frame: Frame, matrix: np.ndarray, keep: float) -> Frame:
     drivable, lane = (
         cv2.warpAffine(mask, centred, size, flags=cv2.INTER_NEAREST) for mask in (frame.drivable, frame.lane)
     )
-    return Frame(image, _move_boxes(frame.boxes, matrix, size, keep), drivable, lane, frame.tasks)
+    boxes = _move_boxes(frame.boxes, matrix, size, keep)
+    return replace(frame, image=image, boxes=boxes, drivable=drivable, lane=lane)
 
 
 def _move_boxes(boxes: np.ndarray, matrix: np.ndarray, size: tuple[int, int], keep: float) -> np.ndarray:

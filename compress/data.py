@@ -108,7 +108,8 @@ class Frames(Dataset):
 
     def __getitem__(self, address: tuple[int, int]) -> Frame:
         seed, index = address
-        key = self._key(index)
+        number, item = self._index[index].tolist()
+        key = number, item
         frame = self._cache.get(key) or self._read(key)
         if self._augmentation is None:
             return frame
@@ -121,11 +122,6 @@ class Frames(Dataset):
             return [self[address] for address in addresses]
         except InputError as error:
             return error
-
-    def name(self, index: int) -> str:
-        """Data set and frame, for messages."""
-        number, item = self._key(index)
-        return f"{self._sets[number].root.name}/{self._sets[number].names[item]}"
 
     @property
     def left_out(self) -> int:
@@ -150,10 +146,6 @@ class Frames(Dataset):
         kinds = np.array([tasks.index(each) for each in tasks])[self._index[:, 0]]
         return [np.flatnonzero(kinds == tasks.index(kind)) for kind in dict.fromkeys(tasks)]
 
-    def _key(self, index: int) -> tuple[int, int]:
-        number, item = self._index[index].tolist()
-        return number, item
-
     def _read(self, key: tuple[int, int]) -> Frame:
         number, first = key
         data, unreadable = self._sets[number], self._unreadable[number]
@@ -177,6 +169,7 @@ class Frames(Dataset):
             placed.mask(sample.drivable),
             placed.mask(sample.lane),
             sample.tasks,
+            f"{data.root.name}/{sample.name}",
         )
 
 
@@ -193,7 +186,6 @@ class Loader(DataLoader):
             persistent_workers=workers > 0,
             pin_memory=torch.cuda.is_available(),
         )
-        self.frames = frames
         self.order = order
 
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
@@ -215,10 +207,6 @@ class Loader(DataLoader):
                 "a process that reads frames was killed, perhaps for want of memory; "
                 "lower --workers and repeat with --resume"
             ) from None
-
-    def names(self, number: int) -> list[str]:
-        """The frames in batch ``number`` of the epoch, for messages."""
-        return [self.frames.name(index) for index in self.order.indices(number)]
 
 
 def loader(frames: Frames, batch: int, seed: int, workers: int = 0) -> Loader:
@@ -260,7 +248,8 @@ def collate(frames: Sequence[Frame]) -> Batch:
     images, drivable, lane = (
         torch.from_numpy(np.stack([getattr(frame, part) for frame in frames])) for part in ("image", "drivable", "lane")
     )
-    return images, Targets(torch.from_numpy(np.concatenate(boxes)), drivable, lane, frames[0].tasks)
+    names = tuple(frame.name for frame in frames)
+    return images, Targets(torch.from_numpy(np.concatenate(boxes)), drivable, lane, frames[0].tasks, names)
 
 
 def labelled(losses: dict[str, Tensor], targets: Targets) -> dict[str, Tensor]:

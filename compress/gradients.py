@@ -1,8 +1,7 @@
 """What the gradients of each task's loss say of every channel: its importance to the task, and where tasks disagree."""
 
 import itertools
-import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -68,8 +67,9 @@ def measure(
     with written(network, groups if source == "activations" else ()) as activations:
         for images, targets in batches:
             by_task = task_gradients(network, weights, images, targets, activations)
-            found.append(_of_batch(by_task, groups, weights, source))
+            found.append(_of_batch(by_task, groups, weights, source, targets.names))
     found = collected(found)
+    _refuse_spoiled(network, found)
     tasks = network.spec.tasks
     if unseen := [task for task in tasks if not _of(found, task)]:
         raise InputError(f"importance: no calibration frames with labels for {', '.join(unseen)}; raise --calibration")
@@ -82,22 +82,29 @@ def measure(
     join = _largest if source == "worst" else _average
     every = torch.cat(list(importance.values()), 1)
     mean = (every.sum(1) / every.count_nonzero(1).clamp(min=1)).clamp(min=1e-30)
-    if spoiled := [task for task, value in zip(tasks, mean.tolist(), strict=True) if not math.isfinite(value)]:
-        raise InputError(
-            f"{network.name}: importance for {', '.join(spoiled)} is not finite; its weights or losses are not either"
-        )
     return Measured(tasks, importance, by_pair, {path: join(pairs) for path, pairs in by_pair.items()}, mean)
 
 
 class _OfBatch(NamedTuple):
-    """By task the sums of w_c * g_t,c, and by pair of tasks their conflict, each by group path, ``[channels]``."""
+    """By task the sums of w_c * g_t,c, and by pair of tasks their conflict, each by group path, ``[channels]``; the
+    names of the frames."""
 
     signed: dict[str, dict[str, Tensor]]
     clashes: dict[frozenset[str], dict[str, Tensor]]
+    names: tuple[str, ...]
+
+    @property
+    def spoiled(self) -> list[str]:
+        """Tasks whose sums are not all finite."""
+        return [task for task, sums in self.signed.items() if not all(part.isfinite().all() for part in sums.values())]
 
 
 def _of_batch(
-    by_task: Mapping[str, Gradients], groups: Iterable[ChannelGroup], weights: Mapping[str, Tensor], source: str
+    by_task: Mapping[str, Gradients],
+    groups: Iterable[ChannelGroup],
+    weights: Mapping[str, Tensor],
+    source: str,
+    names: tuple[str, ...],
 ) -> _OfBatch:
     signed = {
         task: {group.path: channel_sums(group, _products(group, weights, gradients)) for group in groups}
@@ -111,7 +118,16 @@ def _of_batch(
             oppositions = _oppositions(by_task.values(), partial(dot, group))
             for clash, opposition in zip(clashes.values(), oppositions, strict=True):
                 clash[group.path] = opposition
-    return _OfBatch(signed, clashes)
+    return _OfBatch(signed, clashes, names)
+
+
+def _refuse_spoiled(network: Network, found: Sequence[_OfBatch]) -> None:
+    """Raise :class:`InputError` where sums are not finite; it names tasks and frames of the first such batch."""
+    if spoiled := [batch for batch in found if batch.spoiled]:
+        raise InputError(
+            f"{network.name}: importance for {', '.join(spoiled[0].spoiled)} is not finite in {len(spoiled)} of "
+            f"{len(found)} batches, first of the frames {', '.join(spoiled[0].names)}; nor are its losses or weights"
+        )
 
 
 def _of(found: Iterable[_OfBatch], *tasks: str) -> list[_OfBatch]:

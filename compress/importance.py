@@ -148,7 +148,11 @@ class TorchPruning:
     seed: int = 0
 
     def __call__(self, network: Network, groups: ChannelGroups, batches: Iterable[Batch]) -> Ranking:
-        """Rank with Torch-Pruning's best settings; raises InputError where ``taylor`` gets no batch."""
+        """Rank with Torch-Pruning's best settings.
+
+        Raises:
+            InputError: ``taylor`` gets no batch, or a score is not finite.
+        """
         importance = _BASELINES[self.name]()
         if self.name == "taylor":
             _accumulate_gradients(network, batches)
@@ -156,6 +160,10 @@ class TorchPruning:
             torch.manual_seed(self.seed)
             scores = {group.path: importance(group.source).detach().double().cpu() for group in groups}
         network.zero_grad(set_to_none=True)
+        if spoiled := [path for path, part in scores.items() if not part.isfinite().all()]:
+            raise InputError(
+                f"{network.name}: {self.name} importance of {spoiled[0]} is not finite; nor are its weights or losses"
+            )
         return Ranking(scores, {path: torch.zeros(len(part), dtype=torch.bool) for path, part in scores.items()})
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from compress.data import Loader
 from compress.device import Compute
 from compress.faults import Statistics, not_finite
-from compress.processes import any_of, averaging, share, summed
+from compress.processes import any_of, averaging, collected, share, summed
 from compress.state import load_state, save_state
 from perception import stop
 from perception.errors import InputError, require
@@ -227,13 +227,13 @@ class Loop:
             self._statistics.put_back()
             # In FP16 gradients overflow until the scaler has found its scale.
             if self._scaler.get_scale() <= 1 or not torch.isfinite(total):
-                self._tell_left_out(losses, step)
+                self._tell_left_out(losses, step, targets.names)
         self._scaler.update()
         self._optimizer.zero_grad(set_to_none=True)
         return {name: float(value) for name, value in losses.items()}
 
-    def _tell_left_out(self, losses: dict[str, Tensor], step: int) -> None:
-        frames = ", ".join(self._batches.names(self._batches_done))
+    def _tell_left_out(self, losses: dict[str, Tensor], step: int, names: tuple[str, ...]) -> None:
+        frames = ", ".join(collected(names))
         self.faults.add(f"step {step + 1} left out: {not_finite(losses, self._trained)}, frames {frames}")
 
 

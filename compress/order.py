@@ -40,10 +40,6 @@ class Shuffled(Sampler):
         seed, batches = self._draw()
         return ([(seed, int(index)) for index in self._part.of(batch)] for batch in batches[self.start :])
 
-    def indices(self, number: int) -> list[int]:
-        """What batch ``number`` of the epoch holds, for all processes."""
-        return self._draw()[1][number].tolist()
-
     def _draw(self) -> tuple[int, list[np.ndarray]]:
         rng = np.random.default_rng((self._seed, self.epoch))
         seed = int(rng.integers(1 << 62))

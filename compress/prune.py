@@ -182,7 +182,7 @@ def reestimate(network: Network, batches: Iterable[Batch]) -> None:
     """Set every batch norm's mean and variance to plain averages over ``batches`` of all processes; weights stay.
 
     Raises:
-        InputError: without a batch.
+        InputError: without a batch, or where an average is not finite.
     """
     norms = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
     momenta = [norm.momentum for norm in norms]
@@ -203,3 +203,5 @@ def reestimate(network: Network, batches: Iterable[Batch]) -> None:
         raise InputError("batch-norm re-estimation: no calibration frames")
     for average in (buffer for norm in norms for buffer in norm.buffers() if buffer.is_floating_point()):
         average.copy_(summed(seen * average.double()) / total)
+        if not average.isfinite().all():
+            raise InputError(f"{network.name}: batch norms' averages are not finite; its weights are not either")

@@ -17,7 +17,9 @@ WORKDIR /src
 COPY docker/jetpack6.lock.txt docker/pycuda.lock.txt ./
 RUN pip install --no-cache-dir --no-deps --require-hashes --only-binary :all: --requirement jetpack6.lock.txt
 # There is no wheel of pycuda: it is compiled here, for the image's CUDA and with the setuptools and NumPy from above.
-# Isolated from these, pip would build it with the newest there are.
+# Isolated from these, pip would build it with the newest there are. cuRAND is not needed here, and not every base image
+# has it.
+RUN echo 'CUDA_ENABLE_CURAND = False' > /etc/aksetup-defaults.py
 RUN pip install --no-cache-dir --no-deps --require-hashes --no-build-isolation --requirement pycuda.lock.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY perception perception

@@ -25,6 +25,7 @@ from perception.errors import InputError
 from perception.files import alone, atomic, sha256, write_text
 from perception.gpu import find_gpu
 from perception.onnx_metadata import read_deployed
+from perception.onnx_weights import check_self_contained
 from perception.spec import Deployed
 from perception.tensorrt_library import Journal, load
 
@@ -73,6 +74,7 @@ def build_engine(
             network or the compute capability.
     """
     deployed = read_deployed(onnx)
+    check_self_contained(onnx)
     if options.compute_capability and options.library == "tensorrt":
         raise InputError("--compute-capability: TensorRT builds for the GPU it runs on; --target tensorrt-rtx takes it")
     trt = load(options.library, onnx)

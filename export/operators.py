@@ -107,12 +107,19 @@ def _layer_norm(node: ir.Node) -> Iterator[str]:
         yield "(only its first output)"
 
 
+def _one_hot(node: ir.Node) -> Iterator[str]:
+    yield from _constant(node, 1, "depth")
+
+
 def _pad(node: ir.Node) -> Iterator[str]:
     if _input(node, 3) is not None:
         yield "(all axes must be padded, none named)"
 
 
 def _pool(node: ir.Node) -> Iterator[str]:
+    value = _input(node, 0)
+    if value is not None and value.shape is not None and len(value.shape) not in (4, 5):
+        yield "(2 or 3 dimensions must be pooled)"
     dilations = node.attributes.get_ints("dilations", [])
     if any(step != 1 for step in dilations):
         yield f"(dilations must be 1, are {list(dilations)})"
@@ -133,6 +140,8 @@ def _resize(node: ir.Node) -> Iterator[str]:
         yield f"(mode {mode})"
     if coordinates not in _RESIZE_COORDINATES:
         yield f"(coordinates {coordinates})"
+    if "axes" in attributes:
+        yield "(axes named)"
     if attributes.get_int("antialias", 0):
         yield "(antialias)"
     if attributes.get_string("keep_aspect_ratio_policy", "stretch") != "stretch":
@@ -155,6 +164,7 @@ _RULES: dict[str, Callable[[ir.Node], Iterator[str]]] = {
     "GridSample": _grid_sample,
     "LayerNormalization": _layer_norm,
     "MaxPool": _pool,
+    "OneHot": _one_hot,
     "Pad": _pad,
     "Pow": _power,
     "Resize": _resize,

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from onnx import ModelProto
+from onnx import ModelProto, TensorProto, helper
 
 from perception.engine_file import EngineRecord, Source, Tensor
 from perception.layer_bundle import Axes, Bundle
@@ -111,3 +111,17 @@ def onnx_file() -> bytes:
     model.metadata_props.add(key="other", value="1")
     model.metadata_props.add(key=ONNX_METADATA_KEY, value=json.dumps(DEPLOYED))
     return model.SerializeToString()
+
+
+def onnx_graph() -> bytes:
+    """A model of two layers."""
+    weights = helper.make_tensor("w", TensorProto.FLOAT, [2, 1, 1, 1], [1.0, 2.0])
+    nodes = [
+        helper.make_node("Conv", ["image", "w"], ["a"], pads=[0, 0, 0, 0]),
+        helper.make_node("Relu", ["a"], ["y"]),
+    ]
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, depth, 4, 4])
+        for name, depth in (("image", 1), ("y", 2))
+    ]
+    return helper.make_model(helper.make_graph(nodes, "g", ends[:1], ends[1:], [weights])).SerializeToString()

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from compress.state import load_state, save_state
 from fuzz import records
 from fuzz.verdict import Finding, Read
+from panoedge.estimate.graph import kernels
 from panoedge.report import document, markdown, overlay, page, schema
 from perception import checkpoint
 from perception.data.images import is_turned, read_image, read_mask
@@ -31,6 +32,7 @@ from perception.layer_times import parse_times
 from perception.networks import register
 from perception.networks.base import Network
 from perception.onnx_metadata import parse_deployed, read_deployed
+from perception.onnx_weights import check_self_contained
 from perception.spec import InputSpec
 from perception.tasks import VEHICLE_CATEGORIES
 from runtime.device import Sampler, probe
@@ -80,6 +82,8 @@ def targets(folder: Path) -> dict[str, Callable[[], Target]]:
         "torch-file": lambda: _torch_file(folder / "a.pt"),
         "torch-pickle": lambda: _torch_pickle(folder / "b.pt"),
         "onnx": lambda: _onnx(folder / "a.onnx"),
+        "onnx-weights": lambda: _file(folder / "c.onnx", check_self_contained, [records.onnx_graph()], 40_000),
+        "onnx-graph": lambda: _file(folder / "d.onnx", kernels, [records.onnx_graph()], 20_000),
         "onnx-metadata": lambda: _onnx_metadata(folder / "b.onnx"),
         "engine-record": lambda: _json(record_path(folder / "a.engine"), _engine_record, [records.ENGINE], 100_000),
         "labels-json": lambda: _json(folder / "a.json", _bdd_labels, [records.LABELS], 100_000),

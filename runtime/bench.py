@@ -92,7 +92,7 @@ def compare_speed(
                 break
             for backend, course in zip(backends, courses[rate], strict=True):
                 if not course.steady:
-                    tell(f"{rate}: {backend.path.stem} was not steady after {effort.warm_up:g} s of warming up")
+                    tell(f"{rate}: {backend.path} was not steady after {effort.warm_up:g} s of warming up")
     for perceiver in perceivers:
         perceiver.faults.tell()
     if not any(course.laps for of_rate in courses.values() for course in of_rate):

@@ -26,7 +26,7 @@ from runtime.evaluate import evaluate
 from runtime.gates import Limits, drops, judge, read_reference, require
 from runtime.paced import measure_paced
 from runtime.profile import check_profiler, profile
-from runtime.report import build_report, model_record
+from runtime.report import build_report, model_record, names_of
 from runtime.scenes import save_scenes
 from runtime.sources import Source, drawn_source, open_source
 from runtime.text import (
@@ -99,6 +99,8 @@ def run_bench(arguments: argparse.Namespace) -> None:
         device = {**probe(), **backends[0].describe()}
         # First, because a data set or a reference that does not fit should not be found out after minutes.
         models = [model_record(backend, None, None) | _memory(backend) for backend in backends]
+        for model, name in zip(models, names_of(arguments.models), strict=True):
+            model["name"] = name
         for backend, model in zip(backends, models, strict=True):
             model |= _accuracy(backend, arguments, reference)
         watch = stack.enter_context(Watch())
@@ -151,12 +153,12 @@ def _measure(
             # While several take turns, nobody can say whose power it was.
             speed["stream"] |= {"watts": watts, "frames_per_joule": speed["stream"]["fps"] / watts}
         if arguments.rate and not lost:
-            say(f"paced: {backend.path.stem} at {arguments.rate:g} frames a second for {arguments.seconds:g} s")
-            with watch.phase(f"paced {backend.path.stem}"):
+            say(f"paced: {model['name']} at {arguments.rate:g} frames a second for {arguments.seconds:g} s")
+            with watch.phase(f"paced {model['name']}"):
                 speed["paced"], lost = measure_paced(backend, source, arguments.rate, arguments.seconds)
         if arguments.profile:
-            say(f"profile: {backend.path.stem}")
-            with watch.phase(f"profile {backend.path.stem}"):
+            say(f"profile: {model['name']}")
+            with watch.phase(f"profile {model['name']}"):
                 model["profile"] = profile(backend)
     return lost
 

@@ -44,6 +44,7 @@ def measure_paced(backend: Backend, source: Source, rate: float, seconds: float)
                     came.append(seen.frame.came)
         except SourceLost as loss:
             lost = str(loss)
+    perceiver.faults.tell()
     record = summarise_paced(np.array(came), np.array(out), np.array(dropped), rate)
     return record and {**record, "includes": f"{_INCLUDES} (batch 1, frames: {source.label})"}, lost
 
@@ -58,7 +59,9 @@ def paced(
     """Let ``frames`` come ``rate`` times a second, for so many ``seconds``; what was too late is left out."""
     start, number = clock(), 0
     for frame in frames:
-        if (early := start + number / rate - clock()) > 0:
+        if (due := number / rate) >= seconds:
+            return
+        if (early := start + due - clock()) > 0:
             wait(early)
         came = clock()
         if came - start >= seconds:

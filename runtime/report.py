@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 from perception.files import sha256
@@ -23,6 +24,14 @@ def build_report(
         "run": run,
         "models": list(models),
     }
+
+
+def names_of(paths: Sequence[Path]) -> list[str]:
+    """What to call files: their stems, or the least more that tells them apart (suffix, folder, a number)."""
+    stems = [path.stem for path in paths]
+    numbered = [f"{stem} ({number})" for number, stem in enumerate(stems, 1)]
+    choices = (stems, [path.name for path in paths], [str(path) for path in paths])
+    return next((names for names in choices if len({*names}) == len(names)), numbered)
 
 
 def model_record(model: Model, metrics: dict[str, Any] | None, speed: dict[str, Any] | None) -> dict[str, Any]:

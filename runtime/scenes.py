@@ -9,6 +9,7 @@ from typing import Any
 from runtime.backends import Backend
 from runtime.overlay import draw, save
 from runtime.pipeline import Frame, Perceiver, SourceLost
+from runtime.report import names_of
 from runtime.sources import Source
 
 
@@ -23,15 +24,16 @@ def save_scenes(backends: Sequence[Backend], source: Source, count: int, report:
         InputError: a picture cannot be written.
     """
     perceivers = [Perceiver(backend) for backend in backends]
+    names = names_of([backend.path for backend in backends])
     folder, origin = f"{report.stem}-overlays", source.path.name if source.path else source.label
     scenes = []
     for number, frame in enumerate(_spread(source, count), 1):
         panels = []
-        for place, perceiver in enumerate(perceivers, 1):
-            backend, file = perceiver.backend, f"{folder}/{number:02}-{place}.jpg"
+        for place, (name, perceiver) in enumerate(zip(names, perceivers, strict=True), 1):
+            file = f"{folder}/{number:02}-{place}.jpg"
             seen = perceiver(frame)
-            save(report.parent / file, draw(frame.image, seen.prediction, seen.fit, backend.info.spec))
-            panels.append({"label": backend.path.stem, "file": file})
+            save(report.parent / file, draw(frame.image, seen.prediction, seen.fit, perceiver.backend.info.spec))
+            panels.append({"label": name, "file": file})
         scenes.append({"title": f"{origin}, {frame.name}", "panels": panels})
     return scenes
 

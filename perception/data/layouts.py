@@ -160,7 +160,7 @@ def find_layout(root: Path) -> tuple[Path, Layout]:
         InputError: there is no such folder, or its layout is unknown, without pictures or without any label or mask.
     """
     root = Path(root)
-    if not root.is_dir():
+    if not is_there(root):
         raise InputError(f"{root}: no such folder")
     candidates = [(base, layout) for base in (root, root / "bdd100k") for layout in LAYOUTS]
     base, layout = max(candidates, key=lambda candidate: len(_parts_there(*candidate)))

@@ -20,17 +20,19 @@ class Targets(NamedTuple):
         drivable: uint8 ``[N, H, W]``, 0 or 1.
         lane: uint8 ``[N, H, W]``, 0 or 1.
         tasks: those that all images of the batch are labelled for; what belongs to others is empty.
+        names: of the frames, for messages.
     """
 
     boxes: Tensor
     drivable: Tensor
     lane: Tensor
     tasks: tuple[str, ...] = TASKS
+    names: tuple[str, ...] = ()
 
     def to(self, device: torch.device | str) -> "Targets":
         """The same labels on another device."""
         boxes, drivable, lane = (part.to(device, non_blocking=True) for part in self[:3])
-        return Targets(boxes, drivable, lane, self.tasks)
+        return self._replace(boxes=boxes, drivable=drivable, lane=lane)
 
 
 class Decoded(NamedTuple):

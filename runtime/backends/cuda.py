@@ -4,6 +4,7 @@ TensorRT works in the GPU's primary context, so that is the one retained here. A
 it current; every use is therefore inside :meth:`Device.active`, from whichever thread.
 """
 
+import ctypes
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from perception.errors import InputError
+from perception.gpu import DRIVER
 from runtime.backends.cuda_graph import Graph, capture
 
 # Have ``handle``, ``synchronize()`` and ``wait_for_event(event)``; ``record(stream)`` and ``synchronize()``.
@@ -80,6 +82,8 @@ class Device:
         # pycuda lets go of a context in any thread where it is current, else only in the thread that retained it.
         self._context.push()
         self._context.detach()
+        # To pycuda it is no longer current then; the driver leaves it so until it is told.
+        ctypes.CDLL(DRIVER).cuCtxPopCurrent_v2(ctypes.byref(ctypes.c_void_p()))
 
 
 class Buffer:

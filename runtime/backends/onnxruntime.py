@@ -12,6 +12,7 @@ import numpy as np
 from perception.errors import InputError
 from perception.files import read_json
 from perception.onnx_metadata import parse_deployed
+from perception.onnx_weights import check_self_contained
 from perception.spec import ONNX_METADATA_KEY, Deployed
 from perception.tasks import Outputs, output_names
 from runtime.backends import Provider, Split, TimedLayer
@@ -184,6 +185,7 @@ def open_session(library: ModuleType, path: Path, provider: Provider, threads: i
     if len(wanted) > 1 and hasattr(library, "preload_dlls"):
         # Finds CUDA's libraries where pip put them.
         library.preload_dlls()
+    check_self_contained(path)
     options = _options(library, threads)
     try:
         session = library.InferenceSession(str(path), options, providers=[name for name in wanted if name in available])

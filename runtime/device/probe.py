@@ -62,7 +62,7 @@ def _processor(root: Path) -> Facts:
     facts: Facts = {"cpu": model[1].strip() if model else platform.machine(), "cores": _cores()}
     memory = re.search(r"^MemTotal:\s*(\d+) kB", read_text(root / "proc/meminfo"), re.MULTILINE)
     if memory:
-        facts["memory"] = f"{int(memory[1]) / 2**20:.1f} GiB"
+        facts["ram"] = f"{int(memory[1]) / 2**20:.1f} GiB"
     return facts
 
 

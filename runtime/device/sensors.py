@@ -28,7 +28,7 @@ OWN_GPU_MEMORY = "GPU, this process"
 # VIN_SYS_5V0). On a computer what can be told: the processor package and the graphics card.
 _TOTALS = (("VDD_IN",), ("VDD_GPU_SOC", "VDD_CPU_CV", "VIN_SYS_5V0"))
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-# JetPack 6 and 7, then 5; thousandths of the time.
+# Names that releases have for the GPU beside the kernel's: JetPack 6, then 5.
 _GPU_LOADS = ("sys/devices/platform/gpu.0/load", "sys/devices/gpu.0/load")
 
 
@@ -73,11 +73,15 @@ def _watts(chip: Path, channel: str) -> Callable[[], float | None]:
 
 
 def _packages(root: Path) -> list[Sensor]:
-    """Processor packages of a computer (RAPL), where this user may read them."""
+    """Processor packages of a computer (RAPL), where this user may read them.
+
+    Not the zone ``psys`` beside them, for the packages are part of it.
+    """
+    zones = {zone: read_text(zone / "name") for zone in found(root, "sys/class/powercap/intel-rapl:[0-9]")}
     return [
-        Sensor("power", f"CPU {read_text(zone / 'name')}", Package(zone).watts)
-        for zone in found(root, "sys/class/powercap/intel-rapl:[0-9]")
-        if read_number(zone / "energy_uj") is not None
+        Sensor("power", f"CPU {name}", Package(zone).watts)
+        for zone, name in zones.items()
+        if name.startswith("package") and read_number(zone / "energy_uj") is not None
     ]
 
 
@@ -99,8 +103,10 @@ def _rates(root: Path) -> list[Sensor]:
 
 
 def _loads(root: Path) -> list[Sensor]:
+    """Of the GPU in thousandths of the time."""
     processor = [Sensor("load", "CPU", CpuLoad(root).read)] if read_text(root / "proc/stat") else []
-    gpus = [root / name for name in _GPU_LOADS if read_number(root / name) is not None]
+    beside = [clock.file.parent / "device/load" for clock in clocks(root) if clock.name == "GPU"]
+    gpus = [path for path in (*beside, *(root / name for name in _GPU_LOADS)) if read_number(path) is not None]
     return [*processor, *(Sensor("load", "GPU", _scaled(path, 1000)) for path in gpus[:1])]
 
 

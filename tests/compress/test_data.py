@@ -132,11 +132,10 @@ def test_last_incomplete_batch_is_left_out_unless_alone(dataset):
 
 def test_batches_know_the_names_of_their_frames(dataset):
     batches = loader(Frames([Source(dataset)], "train", SPEC), 2, seed=0)
-    batches.order.epoch = 5
-    names = [batches.names(number) for number in range(3)]
-    assert sorted(name for batch in names for name in batch) == [f"drawn/train-{k}" for k in range(6)]
-    for (images, _), of_batch in zip(batches, names, strict=True):
-        for image, name in zip(images, of_batch, strict=True):
+    seen = list(batches)
+    assert sorted(name for _, targets in seen for name in targets.names) == [f"drawn/train-{k}" for k in range(6)]
+    for images, targets in seen:
+        for image, name in zip(images, targets.names, strict=True):
             picture = cv2.imread(str(dataset / f"images/train/{name.split('/')[1]}.jpg"))
             assert np.array_equal(image.numpy(), picture[..., ::-1])
 
@@ -176,6 +175,7 @@ def test_others_stand_in_for_frames_that_are_skipped(spoilt, workers):
     assert frames.left_out == 3
     third = Frames([Source(spoilt)], "train", SPEC, on_bad="skip")[0, 2].image
     assert sum(np.array_equal(image.numpy(), third) for image in images) == 3
+    assert [name.split("/")[1] for name in targets.names].count("train-2") == 3
 
 
 def test_a_skipped_frame_is_told_once(spoilt, capsys):
@@ -234,9 +234,7 @@ def test_processes_read_the_parts_of_each_batch(dataset, monkeypatch):
     parts = []
     for rank in range(2):
         monkeypatch.setattr("compress.data.share", lambda rank=rank: Share(rank, 2))
-        batches = loader(frames, 6, seed=0)
-        parts += batches.order
-        assert batches.names(0) == [frames.name(index) for _, index in whole]
+        parts += loader(frames, 6, seed=0).order
     assert parts[0] == whole[::2] and parts[1] == whole[1::2]
     with pytest.raises(InputError, match="batch 5: must be a multiple of 2, the processes that share it"):
         loader(frames, 5, seed=0)
@@ -260,7 +258,7 @@ def test_pictures_without_labels(dataset, tmp_path, split):
     frames = Frames([Source(tmp_path if split == "train" else folder, labelled=False)], "train", SPEC)
     labelled = Frames([Source(dataset)], "train", SPEC)
     assert frames.tasks == () and len(frames.groups) == 1
-    assert [frames.name(index).split("/")[1] for index in range(6)] == [f"train-{k}" for k in range(6)]
+    assert [frames[0, index].name.split("/")[1] for index in range(6)] == [f"train-{k}" for k in range(6)]
     for index in range(6):
         assert np.array_equal(frames[0, index].image, labelled[0, index].image)
         assert not frames[0, index].lane.any() and not len(frames[0, index].boxes)

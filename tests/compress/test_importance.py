@@ -163,8 +163,31 @@ def test_given_up_is_a_share_of_each_tasks_importance(network, batches):
 def test_a_weight_that_is_not_a_number_is_refused_with_its_task(network, batches):
     with torch.no_grad():
         network.model[0].conv.conv.weight[0, 0, 0, 0] = float("nan")
-    with pytest.raises(InputError, match=r"importance for .*lane.* is not finite"):
+    with pytest.raises(InputError, match=r"importance for detection, drivable, lane is not finite in 2 of 2 batches"):
         measure(network, list(ChannelGroups(network)), batches)
+
+
+@pytest.mark.parametrize("task", ["detection", "lane"])
+def test_the_frames_whose_loss_is_not_a_number_are_named_with_their_task(network, batches, task):
+    spoilt, losses = batches[1][1].drivable, network.losses
+
+    def with_a_nan(raw, targets):
+        factor = math.nan if targets.drivable is spoilt else 1
+        return {name: value * factor if name == task else value for name, value in losses(raw, targets).items()}
+
+    network.losses = with_a_nan
+    frames = ", ".join(batches[1][1].names)
+    assert len(batches[1][1].names) == 2
+    with pytest.raises(InputError, match=f"importance for {task} is not finite in 1 of 2 batches.* frames {frames}; "):
+        measure(network, list(ChannelGroups(network)), batches)
+
+
+@pytest.mark.parametrize("name", ["taylor", "magnitude"])
+def test_no_score_is_other_than_finite(network, batches, name):
+    with torch.no_grad():
+        network.model[0].conv.conv.weight[0, 0, 0, 0] = float("nan")
+    with pytest.raises(InputError, match=f"{name} importance of model.* is not finite"):
+        importance(name)(network, ChannelGroups(network), batches)
 
 
 def test_nothing_to_remove_is_an_input_error(network, batches):

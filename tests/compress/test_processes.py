@@ -67,7 +67,7 @@ def test_a_process_that_fails_ends_all_with_its_line(dataset, tmp_path):
     root = shutil.copytree(dataset, tmp_path / "broken")
     frames = Frames([Source(root)], "train", InputSpec((64, 96)))
     ((_, victim), *_), *_ = Shuffled(frames.groups, 6, 0, Share(1, 2))
-    (root / "images/train" / f"{frames.name(victim).split('/')[1]}.jpg").write_bytes(b"nothing")
+    (root / "images/train" / f"{frames[0, victim].name.split('/')[1]}.jpg").write_bytes(b"nothing")
     out = tmp_path / "out.safetensors"
     arguments = ["--width", 0.25, "--size", "64x96", "--data", root, "--batch", 6, "--epochs", 2, "--device", "cpu"]
     done = torchrun("-m", "panoedge", "train", *arguments, "--out", out)

@@ -150,6 +150,13 @@ def test_reestimate_sets_plain_averages_and_keeps_weights(network, batches):
     assert {module.momentum for module in norms} == {momentum} and not network.training
 
 
+def test_reestimate_refuses_averages_that_are_not_finite(network, batches):
+    with torch.no_grad():
+        network.model[0].conv.conv.weight[0, 0, 0, 0] = torch.inf
+    with pytest.raises(InputError, match="batch norms' averages are not finite"):
+        reestimate(network, batches)
+
+
 def test_reestimate_needs_frames(network):
     with pytest.raises(InputError, match="no calibration frames"):
         reestimate(network, [])

@@ -67,6 +67,13 @@ def test_pip_installs_what_is_locked_and_this_project_and_looks_for_nothing_else
     assert [f"docker/{lock}", "docker/pycuda.lock.txt", "./"] in copied
 
 
+def test_pycuda_is_compiled_without_what_not_every_base_image_has(image):
+    commands = values(image[1], "RUN")
+    (without,) = (index for index, command in enumerate(commands) if "CUDA_ENABLE_CURAND = False" in command)
+    assert commands[without].endswith("> /etc/aksetup-defaults.py")  # which pycuda's setup reads
+    assert "--requirement pycuda.lock.txt" in commands[without + 1]
+
+
 def test_all_that_is_copied_is_there_and_nothing_is_forgotten(image):
     copied = [source for each in image[1] if each.name == "COPY" for source in each.words()[:-1]]
     assert all((ROOT / source).exists() for source in copied)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -22,7 +23,7 @@ from perception.command import main
 from perception.engine_file import read_record, record_path
 from perception.errors import InputError
 from perception.files import alone, sha256
-from perception.gpu import find_gpu
+from perception.gpu import Gpu, find_gpu
 from perception.onnx_metadata import read_deployed
 from perception.spec import ONNX_METADATA_KEY
 from perception.tensorrt_library import Journal
@@ -227,6 +228,38 @@ def test_without_a_gpu_there_are_no_layers_to_tell_of(files, tmp_path):
     build_engine(files["fp32"], tmp_path / "tiny.engine", RTX, tell=told.append)
     assert "a GPU that runs the engine is needed" in told[0]
     assert not stale.exists()
+
+
+@pytest.mark.filterwarnings("ignore:.*Timing cache operations are no-ops:DeprecationWarning")
+def test_where_there_is_a_gpu_times_and_layers_are_kept_beside_the_engine(relu, tmp_path, monkeypatch):
+    # TensorRT-RTX in TensorRT's place, but for what loads the engine, which needs the GPU.
+    inspector = SimpleNamespace(get_engine_information=lambda form: json.dumps({"form": form.name}))
+    loaded = SimpleNamespace(create_engine_inspector=lambda: inspector)
+    runtime = SimpleNamespace(deserialize_cuda_engine=lambda content: loaded if bytes(content) else None)
+    library = SimpleNamespace(**{**vars(trt), "Runtime": lambda logger: runtime})
+    monkeypatch.setattr(engine, "load", lambda name, path: library)
+    monkeypatch.setattr(engine, "find_gpu", lambda: Gpu("Orin", "8.7"))
+    measured_before = []
+
+    def load_timing(config, path, load=engine._load_timing):
+        measured_before.append(path.exists())
+        load(config, path)
+
+    monkeypatch.setattr(engine, "_load_timing", load_timing)
+    out = tmp_path / "relu.engine"
+    for _ in range(2):
+        source = build_engine(relu, out, force=True).source
+    assert (source.library, source.gpu, source.compute_capability) == ("tensorrt", "Orin", "8.7")
+    assert json.loads(out.with_name("relu.engine.layers.json").read_text()) == {"form": "JSON"}
+    assert measured_before == [False, True]
+    assert out.with_name("relu.engine.timing").stat().st_size > 0
+
+
+def test_the_builder_is_told_how_much_memory_it_may_take_and_to_keep_the_names_of_layers():
+    builder = trt.Builder(Journal(trt).logger)
+    config = engine._configure(trt, builder, Options("tensorrt-rtx", None, workspace_mib=64))
+    assert config.get_memory_pool_limit(trt.MemoryPoolType.WORKSPACE) == 64 << 20
+    assert config.profiling_verbosity == trt.ProfilingVerbosity.DETAILED
 
 
 def test_files_of_another_tool_are_refused(tmp_path):

@@ -16,7 +16,7 @@ class Severity(Enum):
     INFO = 3
 
 
-TRT = SimpleNamespace(ILogger=type("ILogger", (), {"Severity": Severity}))
+TRT = SimpleNamespace(ILogger=type("ILogger", (), {"Severity": Severity}), __name__="tensorrt", __version__="10.3.0")
 
 
 @pytest.mark.parametrize(
@@ -66,3 +66,17 @@ def test_causes(said, cause):
     for severity, message in said:
         journal.logger.log(Severity[severity], message)
     assert cause in journal.cause() and "\n" not in journal.cause()
+
+
+def test_starts_with_its_logger(tmp_path):
+    journal = Journal(TRT)
+    assert journal.start(lambda logger: ("a builder", logger), tmp_path) == ("a builder", journal.logger)
+
+
+def test_a_library_that_does_not_start_says_why(tmp_path):
+    def runtime(logger):
+        logger.log(Severity.WARNING, "CUDA initialization failure with error: 35. Please check your CUDA installation")
+        raise TypeError("pybind11::init(): factory function returned nullptr")
+
+    with pytest.raises(InputError, match=r"x\.engine: tensorrt 10\.3\.0 does not start: no NVIDIA driver here"):
+        Journal(TRT).start(runtime, tmp_path / "x.engine")

@@ -116,6 +116,14 @@ def teacher(tmp_path_factory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def exported(panoedge, teacher, tmp_path_factory) -> Path:
+    """Its ONNX file."""
+    path = tmp_path_factory.mktemp("networks") / "exported.onnx"
+    assert panoedge.run("export", "onnx", teacher, "--out", path).status == 0
+    return path
+
+
 def weights(path: Path) -> dict[str, torch.Tensor]:
     """All tensors of a checkpoint."""
     return checkpoint.load(path).network.state_dict()

@@ -1,11 +1,18 @@
-"""Processes that write the same file at the same time: it is always one of theirs, whole."""
+"""Processes that write the same file at the same time: it is always one of theirs, whole. Networks that share a process
+answer as if each were alone.
+"""
 
 import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple
+
+import numpy as np
 
 from perception.files import atomic, remove
+from runtime.backends import open_backend
 
 WRITER = """
 import sys
@@ -73,3 +80,19 @@ def test_what_a_killed_process_left_goes_with_the_next_write_and_what_is_in_use_
     left.mkdir()
     remove(target)
     assert not list(tmp_path.iterdir())
+
+
+def test_two_networks_in_one_process_do_not_disturb_each_other(exported):
+    def answers(backend, seed):
+        rng = np.random.default_rng(seed)
+        shape = (1, *backend.info.spec.size, 3)
+        return [astuple(backend.infer(rng.integers(0, 256, shape, np.uint8))) for _ in range(20)]
+
+    with open_backend(exported, "cpu") as backend:
+        alone = [answers(backend, seed) for seed in (1, 2)]
+    first, second = (open_backend(exported, "cpu") for _ in range(2))
+    with ThreadPoolExecutor(2) as pool:
+        together = list(pool.map(answers, (first, second), (1, 2)))
+    first.close()
+    with second:
+        np.testing.assert_equal([*together, answers(second, 1)], [*alone, alone[0]])

@@ -62,6 +62,14 @@ def test_training_keeps_its_last_state(panoedge, scenes, small_disk):
     assert load_file(disk / "out.state.safetensors")
 
 
+def test_training_on_a_disk_that_is_full(panoedge, scenes, small_disk):
+    disk = small_disk(64)
+    (disk / "filler").write_bytes(bytes(64 * 1024))
+    command = panoedge.run("train", "--data", scenes, *TRAIN, "--epochs", 1, "--out", disk / "out.safetensors")
+    refused(command, "out.log: cannot be written (No space left on device)")
+    assert not hidden(disk)
+
+
 def test_a_limit_on_the_size_of_files(panoedge, scenes, tmp_path):
     out = tmp_path / "out.safetensors"
     out.write_bytes(b"old")

@@ -84,13 +84,11 @@ def contents(folder: Path, suffix: str) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("name", commands(Path(), Path(), Path()))
-def test_killed(name, panoedge, scenes, teacher, tmp_path, same_weights):
+def test_killed(name, panoedge, scenes, teacher, tmp_path, same_weights, request):
     kills = KILLS or ALWAYS.get(name, 0)
     if not kills:
         pytest.skip("of the campaign: set PANOEDGE_KILLS")
-    model = tmp_path / "model.onnx"
-    if name == "bench":
-        assert panoedge.run("export", "onnx", teacher, "--out", model).status == 0
+    model = request.getfixturevalue("exported") if name == "bench" else Path()
     argv, last = commands(scenes, teacher, model)[name]
     folder, killed = tmp_path / "undisturbed", tmp_path / "killed"
     own = Path(last).parts[0]

@@ -68,7 +68,7 @@ def test_tells_what_it_does_and_when_times_drift(waiting_backend, clock):
 
     waiting_backend.bound = lambda images: slower_and_slower
     measure_speed(waiting_backend, drawn_source((64, 96)), Effort(0.1, 5, warm_up=1), lines.append, clock)
-    assert any(line.startswith("network: waiting was not steady") for line in lines)
+    assert any(line.startswith("network: waiting.onnx was not steady") for line in lines)
 
 
 def test_a_real_network(network):

@@ -8,6 +8,7 @@ import pytest
 from panoedge.report.schema import load
 from perception.command import main
 from runtime.bench_command import register
+from runtime.watch import Watch
 
 DOCS = Path(__file__).parents[2] / "docs"
 QUICK = ("--seconds", "0.05", "--count", "5")
@@ -79,6 +80,17 @@ def test_several_networks_take_turns_and_the_last_is_judged(network, larger_netw
     assert [gate["passed"] for gate in second["gates"]] == [False]
 
 
+def test_networks_of_one_name_are_told_apart(network, tmp_path, capsys):
+    report = tmp_path / "report.json"
+    assert bench(network, network, "--rate", 100, "--overlays", 1, "--json", report, *QUICK) == 0
+    content, names = load(report), ["known (1)", "known (2)"]
+    assert [model["name"] for model in content["models"]] == names
+    assert [panel["label"] for panel in content["overlays"][0]["panels"]] == names
+    assert [phase["name"] for phase in content["run"]["phases"]][-2:] == [f"paced {name}" for name in names]
+    printed = capsys.readouterr().out
+    assert all(f"stream {name} " in printed for name in names)
+
+
 def test_all_gates_are_reported_in_one_line_after_the_report_is_written(network, dataset, tmp_path, capsys):
     reference, report = tmp_path / "reference.json", tmp_path / "report.json"
     assert bench(network, "--data", dataset, "--json", report, *QUICK) == 0
@@ -106,6 +118,35 @@ def test_frames_from_a_source(network, tmp_path, capsys):
     assert f"frames: {tmp_path}" in out
     assert "read" in out
     assert "gate" not in out
+
+
+def test_frames_per_joule_of_a_network_measured_alone(network, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(Watch, "watts", lambda watch, phase: asked.append(phase) or 5.0)
+    report = tmp_path / "report.json"
+    assert bench(network, "--json", report, *QUICK) == 0
+    stream = load(report)["models"][0]["speed"]["stream"]
+    assert asked == ["stream"]
+    assert (stream["watts"], stream["frames_per_joule"]) == (5, pytest.approx(stream["fps"] / 5))
+    assert bench(network, network, "--json", report, *QUICK) == 0
+    assert all("watts" not in model["speed"]["stream"] for model in load(report)["models"])
+
+
+def test_a_source_that_breaks_leaves_a_report_that_passes_no_gate(network, tmp_path, capsys):
+    report, film = tmp_path / "report.json", tmp_path / "film"
+    film.mkdir()
+    for index in range(3):
+        cv2.imwrite(str(film / f"{index}.png"), np.zeros((90, 160, 3), np.uint8))
+    (film / "3.png").write_bytes(b"cut off")
+    asked = ("--source", film, "--rate", 100, "--min-fps", 0.001)
+    assert bench(network, *asked, "--json", report, *QUICK) == 1
+    captured = capsys.readouterr()
+    content = load(report)
+    assert content["run"]["lost"].startswith(f"{film / '3.png'}: ")
+    assert f"ended early: {film / '3.png'}" in captured.out
+    assert content["models"][0]["speed"]["network"]["count"] >= 5
+    assert content["models"][0]["speed"]["stream"] is None
+    assert "stream was not measured" in captured.err
 
 
 def test_what_is_seen_lies_beside_the_report(network, larger_network, tmp_path):

@@ -1,5 +1,6 @@
 import itertools
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,6 +19,11 @@ def sleeper(clock):
 def test_frames_come_when_they_are_due(clock):
     came = [frame.came for frame in paced(itertools.repeat(FRAME), 20, 0.49, clock, sleeper(clock))]
     assert came == pytest.approx(np.arange(10) / 20)
+
+
+def test_what_would_come_after_the_end_is_not_waited_for(clock):
+    assert len(list(paced(itertools.repeat(FRAME), 0.001, 2, clock, sleeper(clock)))) == 1
+    assert clock() == 0
 
 
 def test_late_frames_are_not_caught_up_with(clock):
@@ -80,3 +86,13 @@ def test_a_camera_that_is_gone_before_it_is_measured(waiting_backend):
         raise SourceLost("camera 0: gone")
 
     assert measure_paced(waiting_backend, Source("camera 0", "camera", frames), 50, 5) == (None, "camera 0: gone")
+
+
+def test_outputs_that_are_not_finite_are_counted(waiting_backend, monkeypatch, capsys):
+    infer, numbers = waiting_backend.infer, itertools.count()
+    means = (np.float32([0]), np.float32([np.nan]))
+    monkeypatch.setattr(
+        waiting_backend, "infer", lambda images: replace(infer(images), lane_mean=means[next(numbers) % 2])
+    )
+    measure_paced(waiting_backend, drawn_source((64, 96)), 100, 0.1)
+    assert capsys.readouterr().err.splitlines()[-1].endswith("frames where the network's outputs were not all finite")

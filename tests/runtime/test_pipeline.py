@@ -1,3 +1,4 @@
+import threading
 from dataclasses import replace
 from itertools import count
 
@@ -5,6 +6,7 @@ import numpy as np
 import pytest
 
 from perception.errors import InputError
+from runtime import pipeline
 from runtime.backends import open_backend
 from runtime.pipeline import Frame, Perceiver
 
@@ -49,6 +51,28 @@ def test_stream_sees_what_single_frames_show(perceiver):
         np.testing.assert_array_equal(seen.prediction.drivable, alone.drivable)
         np.testing.assert_array_equal(seen.prediction.boxes, alone.boxes)
         assert seen.fit.native == seen.frame.image.shape[:2]
+
+
+def test_all_four_stages_are_at_work_at_once(perceiver, monkeypatch):
+    # Whoever comes first waits for the others: one stage after the other, they would never meet.
+    meeting, rounds = threading.Barrier(4), 6
+
+    def meets(call, ahead):
+        numbers = count()
+
+        def met(*arguments):
+            if ahead <= next(numbers) < ahead + rounds:
+                meeting.wait(timeout=10)
+            return call(*arguments)
+
+        return met
+
+    read = meets(lambda number: Frame(str(number), picture((64, 96), number)), 3)
+    monkeypatch.setattr(pipeline, "fit", meets(pipeline.fit, 2))
+    monkeypatch.setattr(perceiver.backend, "submit", meets(perceiver.backend.submit, 1))
+    monkeypatch.setattr(pipeline, "postprocess", meets(pipeline.postprocess, 0))
+    names = [seen.frame.name for seen in perceiver.stream(map(read, range(rounds + 3)))]
+    assert names == [str(number) for number in range(rounds + 3)]
 
 
 def test_the_newest_frame_counts_where_frames_may_be_dropped(perceiver):

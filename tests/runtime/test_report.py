@@ -1,8 +1,11 @@
 import hashlib
 from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
 
 from runtime.backends import open_backend
-from runtime.report import build_report, model_record
+from runtime.report import build_report, model_record, names_of
 
 
 def test_model_record(network):
@@ -23,3 +26,16 @@ def test_report_names_models_and_device():
     assert report["title"] == "teacher, student on Orin"
     assert report["created"] == "2026-01-02T03:04:05+00:00"
     assert (report["models"], report["run"]) == (models, {"lost": ""})
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (["runs/teacher.onnx", "runs/student.onnx"], ["teacher", "student"]),
+        (["student.onnx", "student.engine"], ["student.onnx", "student.engine"]),
+        (["a/student.onnx", "b/student.onnx"], ["a/student.onnx", "b/student.onnx"]),
+        (["student.onnx", "student.onnx"], ["student (1)", "student (2)"]),
+    ],
+)
+def test_files_of_one_name_are_told_apart(paths, names):
+    assert names_of(list(map(Path, paths))) == names

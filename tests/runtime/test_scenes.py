@@ -33,3 +33,8 @@ def test_a_source_that_is_lost_leaves_what_it_gave(backend, tmp_path):
         raise SourceLost("camera 0: gone")
 
     assert len(save_scenes([backend], Source("camera 0", "camera", frames, 30.0), 3, tmp_path / "orin.json")) == 1
+
+
+def test_networks_of_one_name_are_told_apart(backend, tmp_path):
+    (scene,) = save_scenes([backend, backend], drawn_source((90, 160)), 1, tmp_path / "orin.json")
+    assert [panel["label"] for panel in scene["panels"]] == ["known (1)", "known (2)"]

@@ -15,7 +15,7 @@ BOARD = {
     "name": "Jetson Orin NX 16GB",
     "cpu": "Cortex-A78AE",
     "cores": 8,
-    "memory": "15.3 GiB",
+    "ram": "15.3 GiB",
     "power_mode": "MAXN",
     "os": "Linux 5.15 (L4T 36.4)",
     "python": "3.10.12",

@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 
 from panoedge.report import write_report
+from panoedge.report.schema import RATES
+from panoedge.report.text import percent, three_digits
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="needs Chromium to lay out the page")
@@ -149,6 +151,15 @@ def test_every_figure_is_there_and_has_a_size(browser, html, width):
         if figure["kind"] == "plot":
             assert figure["width"] >= 240 and figure["height"] >= 140
     assert browser.evaluate(WIDER) == 0, "something leaves the page at the right"
+
+
+def test_every_rate_and_accuracy_can_be_read(browser, html, boards):
+    browser.open(html, DESK)
+    shown = browser.evaluate("document.body.innerText").split()
+    for model in boards["models"]:
+        figures = [three_digits(model["speed"][rate]["fps"]) for rate in RATES]
+        figures += [percent(model["metrics"][task][key]) for task, key in (("detection", "mAP50"), ("lane", "IoU"))]
+        assert [figure for figure in figures if figure not in shown] == [], model["name"]
 
 
 def test_no_complaints_and_no_requests(browser, html):

@@ -1,6 +1,11 @@
+import errno
+import os
+from pathlib import Path
+
 import pytest
 
-from perception.data.folders import image_files, stems
+from perception.data import open_dataset
+from perception.data.folders import file_of, image_files, stems
 from perception.errors import InputError
 
 
@@ -32,3 +37,48 @@ def test_stems_are_of_one_suffix(tmp_path):
 def test_a_missing_folder_holds_nothing(tmp_path):
     assert image_files(tmp_path / "none") == {}
     assert stems(tmp_path / "none", ".png") == set()
+
+
+@pytest.fixture
+def share(monkeypatch):
+    """Makes every first attempt to list, to look at or to open something below a folder fail like a network share."""
+
+    def away(root, number=errno.EIO, attempts=1):
+        failed: dict[tuple[str, str], int] = {}
+
+        def now_and_then(deed, real):
+            def attempt(path, *args, **kwargs):
+                key = (deed, str(path))
+                if str(path).startswith(str(root)) and failed.setdefault(key, 0) < attempts:
+                    failed[key] += 1
+                    raise OSError(number, os.strerror(number), str(path))
+                return real(path, *args, **kwargs)
+
+            return attempt
+
+        for owner, name in ((os, "scandir"), (os, "stat"), (Path, "read_bytes"), (Path, "open")):
+            monkeypatch.setattr(owner, name, now_and_then(name, getattr(owner, name)))
+        monkeypatch.setattr("perception.files.time.sleep", lambda seconds: None)
+        return failed
+
+    return away
+
+
+def test_a_data_set_on_a_share_that_fails_now_and_then_is_read_whole(any_layout, share):
+    root, _ = any_layout
+    expected = open_dataset(root)
+    frames = [(sample.image.sum(), len(sample.boxes), sample.lane.sum()) for sample in expected]
+    failed = share(root.parent)
+    found = open_dataset(root)
+    assert (found.names, found.tasks) == (expected.names, expected.tasks)
+    assert [(sample.image.sum(), len(sample.boxes), sample.lane.sum()) for sample in found] == frames
+    assert {deed for deed, _ in failed} >= {"scandir", "stat", "read_bytes"}
+
+
+def test_a_folder_that_does_not_answer_is_not_one_that_is_not_there(tmp_path, share):
+    (tmp_path / "a.PNG").touch()
+    share(tmp_path, errno.EACCES)
+    with pytest.raises(InputError, match=r"cannot be read \(Permission denied\)"):
+        stems(tmp_path, ".png")
+    with pytest.raises(InputError, match=r"a\.PNG: cannot be read \(Permission denied\)"):
+        file_of(tmp_path, "a", ".png")

@@ -258,6 +258,7 @@ class FakeEngine:
 class FakeTensorRT:
     """Stands in for the module."""
 
+    __name__ = "tensorrt"
     __version__ = VERSION
     ILogger = type("ILogger", (), {"Severity": Enum("Severity", "INTERNAL_ERROR ERROR WARNING INFO")})
     IProfiler = type("IProfiler", (), {})

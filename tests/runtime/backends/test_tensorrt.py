@@ -158,6 +158,18 @@ def test_an_engine_that_its_library_refuses(fake_gpu, engine_file):
     assert device.closed
 
 
+def test_a_library_that_does_not_start(fake_gpu, engine_file, monkeypatch):
+    device, library = fake_gpu()
+
+    def refuse(logger):
+        raise TypeError("factory function returned nullptr")
+
+    monkeypatch.setattr(library, "Runtime", refuse)
+    with pytest.raises(InputError, match=r"known\.engine: tensorrt 10\.3\.0 does not start"):
+        TensorRT(engine_file())
+    assert device.closed
+
+
 def test_another_signature(fake_gpu, engine_file, monkeypatch):
     fake_gpu()
     monkeypatch.setattr(tensorrt_backend, "INPUT", "picture")

@@ -19,7 +19,7 @@ def test_this_machine():
 def test_computer(machine):
     facts = probe(machine("computer").root, silent)
     assert facts["name"] == facts["cpu"] == "Fast CPU 9000"
-    assert facts["memory"] == "16.0 GiB"
+    assert facts["ram"] == "16.0 GiB"
     assert (facts["cpu_min_mhz"], facts["cpu_max_mhz"]) == (800, 3600)
     assert (facts["cpu_clocks"], facts["cpu_governor"]) == ("floating", "powersave")
     assert facts["os"].startswith("Debian GNU/Linux 12 (bookworm), ")

@@ -58,6 +58,14 @@ def test_computer(machine):
     assert known["CPU package-0"].read() > 0
 
 
+def test_the_power_of_a_package_is_not_counted_twice(machine):
+    computer = machine("computer")
+    for zone, name in ((1, "psys"), (2, "package-1")):
+        computer.write(f"sys/class/powercap/intel-rapl:{zone}/name", name)
+        computer.write(f"sys/class/powercap/intel-rapl:{zone}/energy_uj", 1_000_000)
+    assert whole_power(readings(computer.root, "power")) == ("CPU package-0", "CPU package-1")
+
+
 def test_processor_load_between_two_readings(machine):
     computer = machine("computer")
     load = next(sensor for sensor in sensors(computer.root, None) if sensor.kind == "load")
@@ -70,3 +78,12 @@ def test_processor_load_between_two_readings(machine):
 def test_a_machine_without_any(machine):
     assert sensors(machine("nothing").root, None) == []
     assert whole_power([]) == ()
+
+
+def test_load_of_the_gpu_by_the_kernels_name(machine):
+    nano = machine("orin-nano-jetpack7")
+    nano.remove("sys/devices/platform/gpu.0/load")
+    nano.write("sys/class/devfreq/15340000.vic/device/load", 20)
+    assert "GPU" not in readings(nano.root, "load")
+    nano.write("sys/class/devfreq/17000000.gpu/device/load", 640)
+    assert readings(nano.root, "load")["GPU"] == 0.64
