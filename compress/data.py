@@ -200,8 +200,9 @@ class Loader(DataLoader):
                 if isinstance(batch, InputError):
                     raise batch
                 yield batch
-        except RuntimeError as error:
-            if not str(error).startswith("DataLoader worker"):
+        # The last two where it was killed while it handed over a batch.
+        except (RuntimeError, ConnectionError, EOFError) as error:
+            if isinstance(error, RuntimeError) and not str(error).startswith("DataLoader worker"):
                 raise
             raise InputError(
                 "a process that reads frames was killed, perhaps for want of memory; "

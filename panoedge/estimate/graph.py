@@ -14,7 +14,7 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import NodeProto, TensorProto
 
-from perception.errors import InputError
+from perception.errors import MALFORMED, InputError
 
 _POINTWISE = frozenset(
     {
@@ -63,6 +63,8 @@ def kernels(path: Path) -> list[Kernel]:
         return list(_Launches(model.graph).kernels())
     except _OpenShape as error:
         raise InputError(f"{path}: the shape of {error} is open; export it with a fixed size and batch") from None
+    except MALFORMED as error:
+        raise InputError(f"{path}: its operators make no sense ({error!r}); export it again") from None
 
 
 class _OpenShape(Exception):

@@ -61,7 +61,7 @@ class LabelList:
     """BDD100K's JSON list of the frames of a split, ``{"name": "x.jpg", "labels": [{"category", "box2d"}]}`` each.
 
     Only an index is kept in memory: of each frame the place of its entry in the file. While it is made, once, the
-    text is in memory, and the objects of one entry at a time.
+    text is in memory, and the objects of one entry at a time. A frame that is listed twice cannot be read.
     """
 
     path: Path
@@ -76,7 +76,10 @@ class LabelList:
 
     def read(self, name: str, size: tuple[int, int]) -> list[Label]:
         """Labels of one frame; raises :class:`InputError` where they are missing or malformed."""
-        entry = patiently(self.path, partial(self._cut, *self._index[name]))
+        places = self._index[name]
+        if len(places) > 1:
+            raise InputError(f"{self.where(name)}: is listed {len(places)} times, which entry counts? keep one")
+        entry = patiently(self.path, partial(self._cut, *places[0]))
         try:
             return _labels(json.loads(entry.decode("utf-8")).get("labels"))
         except MALFORMED:
@@ -88,9 +91,9 @@ class LabelList:
             return file.read(end - start)
 
     @cached_property
-    def _index(self) -> dict[str, tuple[int, int]]:
-        """By frame, the first byte of its entry and the one after its last."""
-        index = {}
+    def _index(self) -> dict[str, list[tuple[int, int]]]:
+        """By frame, the first byte of its entry and the one after its last; one place for each time it is listed."""
+        index: dict[str, list[tuple[int, int]]] = {}
         decode, next_entry = json.JSONDecoder().raw_decode, re.compile(r"[^\s,]")
         # Latin-1 has one character a byte, so that positions in the text are positions in the file.
         text = read_bytes(self.path).decode("latin-1")
@@ -98,7 +101,7 @@ class LabelList:
             end = text.index("[") + 1
             while (found := next_entry.search(text, end)) and found[0] != "]":
                 entry, end = decode(text, found.start())
-                index[Path(entry["name"]).stem] = found.start(), end
+                index.setdefault(Path(entry["name"]).stem, []).append((found.start(), end))
         except MALFORMED:
             raise InputError(f"{self.path}: not a list of labelled frames in BDD100K's form") from None
         if not found:

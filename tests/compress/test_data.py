@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from compress.augment import Augmentation, Frame
 from compress.data import Frames, Source, Stream, collate, loader
@@ -165,6 +166,19 @@ def test_frames_that_lack_a_mask_stop_or_are_skipped(spoilt):
     with pytest.raises(InputError, match=r"train-3\.png: missing"):
         Frames([Source(spoilt)], "train", SPEC)
     assert len(Frames([Source(spoilt)], "train", SPEC, on_bad="skip")) == 5
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("DataLoader worker (pid 9) is killed"), ConnectionResetError(), EOFError()], ids=repr
+)
+def test_however_a_killed_reader_is_noticed_it_is_one_line(dataset, monkeypatch, error):
+    def dying(self):
+        raise error
+        yield
+
+    monkeypatch.setattr(DataLoader, "__iter__", dying)
+    with pytest.raises(InputError, match=r"^a process that reads frames was killed"):
+        list(loader(Frames([Source(dataset)], "train", SPEC), 2, seed=0))
 
 
 @pytest.mark.parametrize("workers", [0, 2])

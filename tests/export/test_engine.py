@@ -91,6 +91,7 @@ def test_builds_again_only_when_something_changed(relu, tmp_path, monkeypatch):
     assert count(RTX) == 1
     assert count(RTX) == 0
     assert count(Options("tensorrt-rtx", None, workspace_mib=256)) == 1
+    assert count() == 1
     out.write_bytes(out.read_bytes()[:-1])
     assert count() == 1
     record_path(out).write_text("{}")
@@ -253,6 +254,28 @@ def test_where_there_is_a_gpu_times_and_layers_are_kept_beside_the_engine(relu, 
     assert json.loads(out.with_name("relu.engine.layers.json").read_text()) == {"form": "JSON"}
     assert measured_before == [False, True]
     assert out.with_name("relu.engine.timing").stat().st_size > 0
+
+
+def test_times_that_the_library_refuses_give_way_to_none(tmp_path):
+    path = tmp_path / "x.engine.timing"
+    path.write_bytes(b"another GPU's")
+    taken = []
+    config = SimpleNamespace(
+        create_timing_cache=lambda saved: f"cache of {len(saved)} bytes",
+        set_timing_cache=lambda cache, ignore_mismatch: taken.append((cache, ignore_mismatch)) or len(taken) > 1,
+    )
+    engine._load_timing(config, path)
+    assert taken == [("cache of 13 bytes", False), ("cache of 0 bytes", False)]
+
+
+def test_networks_are_strongly_typed(relu):
+    # TensorRT-RTX knows no other; TensorRT 10 would choose precisions by itself.
+    asked = []
+    journal = Journal(trt)
+    builder = journal.start(trt.Builder, relu)
+    noted = SimpleNamespace(create_network=lambda flags: asked.append(flags) or builder.create_network(flags))
+    engine._parse(trt, noted, journal, relu)
+    assert asked == [1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)]
 
 
 def test_the_builder_is_told_how_much_memory_it_may_take_and_to_keep_the_names_of_layers():

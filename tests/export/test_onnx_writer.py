@@ -12,6 +12,7 @@ import pytest
 import torch
 from onnx.numpy_helper import to_array
 
+from export import operators
 from export.onnx_writer import export_onnx
 from export.session import open_session
 from perception.cost import cost
@@ -131,6 +132,13 @@ def test_a_file_that_disagrees_is_not_written(source, tmp_path, traced_before):
         export_onnx(source, out, agree=disagree)
     assert len(seen[0]) > 100_000
     assert list(out.parent.iterdir()) == []
+
+
+def test_what_tensorrt_cannot_build_is_not_written(source, tmp_path, traced_before, monkeypatch):
+    monkeypatch.setattr(operators, "MOST_CANDIDATES", 10)
+    with pytest.raises(InputError, match=r"yolop: TensorRT 10\.3 cannot build TopK detection/.* 10 at most"):
+        export_onnx(source, tmp_path / "x.onnx")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_bad_input_is_refused_before_any_work(source, tmp_path):

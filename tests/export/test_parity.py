@@ -25,7 +25,8 @@ PICTURES = [np.zeros((32, 32, 3), np.uint8)]
 
 def _outputs(boxes: list, scores: list, level: int = 100) -> Outputs:
     mask = np.full((1, 32, 32), level, np.uint8)
-    return Outputs(np.array([boxes], np.float32), np.array([scores], np.float32), mask, mask.copy())
+    mean = np.array([level / 255], np.float32)
+    return Outputs(np.array([boxes], np.float32), np.array([scores], np.float32), mask, mask.copy(), mean, mean)
 
 
 def _compared(expected: Outputs, found: Outputs, precision: str = "fp32") -> dict[str, Measure]:
@@ -87,7 +88,7 @@ def test_the_filling_of_the_last_batch_does_not_count():
     def infer(images: np.ndarray) -> Outputs:
         sizes.append(len(images))
         outputs = [_outputs([A], [0.5], level=int(image[0, 0, 0])) for image in images]
-        return Outputs(*(np.concatenate([getattr(o, name) for o in outputs]) for name in output_names(TASKS)))
+        return Outputs.of(TASKS, (np.concatenate([getattr(o, name) for o in outputs]) for name in output_names(TASKS)))
 
     pictures = [np.full((32, 32, 3), level, np.uint8) for level in (1, 2, 3)]
     session = Session(infer, Deployed("net", SPEC, "fp32", 1, 1, ""), 2)

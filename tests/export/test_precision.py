@@ -108,6 +108,39 @@ def _casts(graph: onnx.GraphProto) -> int:
 _WEIGHT = np.eye(2, dtype=np.float32)[..., None, None]
 
 
+@pytest.mark.parametrize(
+    ("node", "why"),
+    [
+        ("BatchNormalization (a, ones, ones, ones, ones)", "normalisation"),
+        ("InstanceNormalization (a, ones, ones)", "normalisation"),
+        ("LayerNormalization <axis = 1> (a, all)", "normalisation"),
+        ("Softmax (a)", "softmax"),
+        ("LogSoftmax (a)", "softmax"),
+        ("Exp (a)", "powers"),
+        ("Log (a)", "powers"),
+        ("Pow (a, two)", "powers"),
+        ("ReduceL2 (a, axes)", "sums of many values"),
+        ("ReduceMean (a, axes)", "sums of many values"),
+        ("ReduceSum (a, axes)", "sums of many values"),
+    ],
+)
+def test_what_adds_up_or_exponentiates_stays_fp32(node, why):
+    constants = {
+        "ones": np.ones(2, np.float32),
+        "all": np.ones((2, 4, 4), np.float32),
+        "two": np.float32(2),
+        "axes": np.int64([2]),
+    }
+    kept, _ = _convert(
+        f"x = Cast <to = 1> (image) a = Conv (x, w) b = {node} c = Expand (b, shape) d = Conv (c, w) "
+        "mask = Cast <to = 2> (d)",
+        w=_WEIGHT,
+        shape=np.int64([1, 2, 4, 4]),
+        **{name: values for name, values in constants.items() if name in node},
+    )
+    assert kept["b"] == why and "a" not in kept and "d" not in kept
+
+
 def test_what_stands_between_fp32_spares_casts():
     kept, graph = _convert(
         "x = Cast <to = 1> (image) a = Conv (x, w) b = Softmax (a) c = Relu (b) d = Neg (c) e = Softmax (d) "

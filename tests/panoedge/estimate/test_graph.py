@@ -146,3 +146,8 @@ def test_files_that_are_no_network(tmp_path, saved):
     ):
         with pytest.raises(InputError, match=f"{name}.onnx: {fault}"):
             kernels(tmp_path / f"{name}.onnx")
+
+
+def test_an_operator_that_gives_nothing_is_no_operator(saved):
+    with pytest.raises(InputError, match=r"network\.onnx: its operators make no sense"):
+        kernels(saved([conv("x", "w", "y"), helper.make_node("Unknown", ["y"], [])], {"w": (4, 4, 1, 1)}))

@@ -114,6 +114,15 @@ def test_a_malformed_entry_is_named_and_leaves_the_others(tmp_path):
         labels.read("a", SIZE)
 
 
+def test_a_frame_that_is_listed_twice_is_named_and_leaves_the_others(tmp_path):
+    path = tmp_path / "det_val.json"
+    path.write_text(json.dumps([{"name": "a.jpg"}, {"name": "b.jpg"}, {"name": "a.png"}]))
+    labels = LabelList(path)
+    assert labels.names() == {"a", "b"} and labels.read("b", (1, 1)) == []
+    with pytest.raises(InputError, match=r"det_val\.json\[a\]: is listed 2 times"):
+        labels.read("a", (1, 1))
+
+
 def test_boxes_are_filtered_clipped_and_never_empty():
     labels = [
         Label("car", (-5.0, 10.0, 20.0, 60.0)),

@@ -87,7 +87,7 @@ class FakeDevice:
 
     def event(self):
         self.check()
-        event = FakeEvent()
+        event = FakeEvent(self)
         # As with pycuda, an event goes with its last reference.
         self.events.add(event)
         return event
@@ -136,7 +136,8 @@ class FakeStream:
 
 
 class FakeEvent:
-    def __init__(self):
+    def __init__(self, device):
+        self.device = device
         self.recorded = self.reached = 0
         self.stream = None
 
@@ -147,6 +148,7 @@ class FakeEvent:
         stream.put(lambda: setattr(self, "reached", mark))
 
     def synchronize(self):
+        self.device.check()
         self.reach(self.recorded)
 
     def reach(self, mark):
@@ -212,14 +214,14 @@ class FakeContext:
 
     def execute_async_v3(self, handle):
         self.enqueued += 1
-        if self.profiler is not None:
-            for layer in LAYERS:
-                self.profiler.report_layer_time(layer["Name"], 0.25)
         addresses = dict(self.addresses)
         self.device.streams[handle].put(lambda: self._compute(addresses))
         return self.works
 
     def _compute(self, addresses):
+        if self.profiler is not None:
+            for layer in LAYERS:
+                self.profiler.report_layer_time(layer["Name"], 0.25)
         memory = {name: self.device.memory[address] for name, address in addresses.items()}
         bright = memory["image"].astype(np.float32).mean(axis=3)
         memory["boxes"][:] = BOXES

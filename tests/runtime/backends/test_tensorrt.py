@@ -158,6 +158,13 @@ def test_an_engine_that_its_library_refuses(fake_gpu, engine_file):
     assert device.closed
 
 
+def test_an_engine_of_another_machine_is_not_even_tried(fake_gpu, engine_file):
+    device, _ = fake_gpu()
+    with pytest.raises(InputError, match=r"built by tensorrt 10\.16\.1, here is 10\.3\.0"):
+        TensorRT(engine_file(version="10.16.1"))
+    assert not device.streams
+
+
 def test_a_library_that_does_not_start(fake_gpu, engine_file, monkeypatch):
     device, library = fake_gpu()
 
