@@ -133,6 +133,7 @@ def compare_outputs(reference: Infer, session: Session, looked_at: Iterable[np.n
     scores, boxes = [], []
     tasks = session.deployed.spec.tasks
     levels = {task: np.zeros(256, np.int64) for task in MASK_TASKS if task in tasks}
+    spoiled = dict.fromkeys(levels, 0)
     for batch, count in batches(looked_at, session.deployed.spec, session.batch):
         expected, found = reference(batch), session.infer(batch)
         for index in range(count if DETECTION in tasks else 0):
@@ -142,7 +143,11 @@ def compare_outputs(reference: Infer, session: Session, looked_at: Iterable[np.n
         for task, counts in levels.items():
             difference = np.abs(getattr(expected, task)[:count].astype(np.int16) - getattr(found, task)[:count])
             counts += np.bincount(difference.ravel(), minlength=256)
+            for outputs in (expected, found):
+                spoiled[task] += int((~np.isfinite(getattr(outputs, f"{task}_mean")[:count])).sum())
     masks = [measure for task, counts in levels.items() for measure in _mask_measures(task, counts, limits)]
+    # Bytes agree with bytes where neither network nor file had numbers to give.
+    masks += [Measure(f"{task}, masks that are not finite", n, limit=0.0) for task, n in spoiled.items() if n]
     if DETECTION not in tasks:
         return masks
     return [_summary("scores", scores, limits.score), _summary("boxes, px", boxes, limits.box), *masks]

@@ -69,6 +69,15 @@ def test_numbers_that_are_none_never_pass(fault, precision):
     assert not _compared(expected, _outputs([A, LAST], [fault, 0.1]), precision)["scores"].passed
 
 
+@pytest.mark.parametrize("both", [True, False])
+def test_masks_of_no_numbers_never_pass(both):
+    sound = _outputs([A, LAST], [0.9, 0.1])
+    spoiled = replace(sound, lane_mean=np.float32([np.nan]))
+    measure = _compared(spoiled if both else sound, spoiled)["lane, masks that are not finite"]
+    assert (measure.value, measure.passed) == (2 if both else 1, False)
+    assert not any("not finite" in name for name in _compared(sound, sound))
+
+
 def test_masks_may_differ_by_one_level_and_in_fp16_a_few_pixels_by_more():
     expected, found = _outputs([A], [0.5]), _outputs([A], [0.5], level=101)
     key = "lane, % of pixels off by more than 1"
