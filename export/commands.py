@@ -10,6 +10,7 @@ from perception.engine_file import LIBRARIES
 from perception.errors import InputError
 from perception.geometry import parse_size
 from perception.spec import PRECISIONS, Deployed, Precision
+from perception.tasks import MASK_TASKS
 
 
 def register_export(subparsers: argparse._SubParsersAction) -> None:
@@ -38,6 +39,14 @@ def register_onnx(subparsers: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--size", metavar="HxW", help="input height and width, multiples of 32 (default: as trained)")
     parser.add_argument("--batch", type=int, default=1, help="pictures an inference takes")
+    parser.add_argument(
+        "--threshold",
+        nargs="+",
+        type=_threshold,
+        default=(),
+        metavar="TASK=P",
+        help="probability above which a pixel counts, such as lane=0.3 (default: the checkpoint's)",
+    )
     parser.add_argument(
         "--images", type=Path, help="picture, folder or video to calibrate and compare on (default: generated scenes)"
     )
@@ -103,7 +112,10 @@ def _onnx(arguments: argparse.Namespace) -> None:
         return parity
 
     def export(out: Path, precision: Precision, agree: Callable[[Network, Path], object]) -> Deployed:
-        return export_onnx(arguments.checkpoint, out, precision, size, arguments.batch, agree, calibration, print)
+        changes = {"size": size, "batch": arguments.batch, "thresholds": dict(arguments.threshold)}
+        return export_onnx(
+            arguments.checkpoint, out, precision, agree=agree, calibration=calibration, tell=print, **changes
+        )
 
     if arguments.precision == "int8" and arguments.data:
         print("FP16, to compare with")
@@ -134,6 +146,17 @@ def _engine(arguments: argparse.Namespace) -> None:
         f"{source.library} {source.version} for {built_for}, built in {record.seconds:.1f} s, "
         f"{arguments.out.stat().st_size / 1e6:.1f} MB"
     )
+
+
+def _threshold(text: str) -> tuple[str, float]:
+    task, _, number = text.partition("=")
+    try:
+        threshold = float(number)
+    except ValueError:
+        threshold = 0.0
+    if task not in MASK_TASKS or not 0 < threshold < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected {' or '.join(MASK_TASKS)} and a probability, as lane=0.3")
+    return task, threshold
 
 
 def _compute_capability(text: str) -> str:

@@ -9,10 +9,11 @@ scaling, layout and decoding are inside. Its shapes are fixed. The same checkpoi
 import json
 import logging
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import onnx
 import onnx_ir as ir
@@ -47,6 +48,7 @@ def export_onnx(
     agree: Check = require_parity,
     calibration: Calibration | None = None,
     tell: Callable[[str], None] = lambda lines: None,
+    thresholds: Mapping[str, float] = MappingProxyType({}),
 ) -> Deployed:
     """Write the network of checkpoint ``source`` to ``out``, unless the file would not agree with it.
 
@@ -60,6 +62,8 @@ def export_onnx(
             agree in FP16 is tried again with more nodes in FP32.
         calibration: what the precision of each node is decided on; generated scenes when absent.
         tell: hears which nodes stay FP32 and why.
+        thresholds: probability above which a pixel counts, of the mask tasks for which it is not to be the
+            checkpoint's.
 
     Returns:
         What the file says of itself.
@@ -78,6 +82,7 @@ def export_onnx(
     network = checkpoint.load(source).network
     if size is not None:
         network.spec = replace(network.spec, size=check_size(size))
+    network.spec = replace(network.spec, thresholds={**network.spec.thresholds, **thresholds})
     costs = cost(network)
     deployed = Deployed(network.name, network.spec, precision, costs.parameters, costs.macs, sha256(source))
     disagreement = ""

@@ -53,6 +53,16 @@ def test_pruned_network_at_another_size_and_batch(pruned, network, tmp_path, cap
     assert costs.parameters < cost(network).parameters
 
 
+def test_thresholds_travel_in_the_file(source, network, tmp_path, traced_before, capsys):
+    out = tmp_path / "tiny.onnx"
+    assert _run("onnx", source, "--out", out, "--threshold", "lane=0.2") == 0
+    assert open_session(out).deployed.spec.thresholds == {**network.spec.thresholds, "lane": 0.2}
+    for wrong in ("lane", "lane=1.5", "lane=x", "detection=0.5"):
+        assert _run("onnx", source, "--out", tmp_path / "other.onnx", "--threshold", wrong) == 2
+        assert f"{wrong!r}: expected drivable or lane and a probability" in capsys.readouterr().err
+    assert not (tmp_path / "other.onnx").exists()
+
+
 def test_disagreement_is_a_failed_gate_and_leaves_no_file(source, tmp_path, traced_before, monkeypatch, capsys):
     monkeypatch.setitem(parity.LIMITS, "fp32", parity.Limits(1e-12, 1e-12, 0.0))
     out = tmp_path / "tiny.onnx"
