@@ -108,14 +108,9 @@ def fit(native: tuple[int, int], size: tuple[int, int], resize: Resize) -> Fit:
     return Fit(native, size, inner, (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2)
 
 
-def is_size(size: tuple[int, int]) -> bool:
-    """Whether ``size`` can be the ``(height, width)`` of a network's input."""
-    return all(STRIDE <= side <= LARGEST_SIDE and side % STRIDE == 0 for side in size)
-
-
 def check_size(size: tuple[int, int]) -> tuple[int, int]:
     """Return ``(height, width)`` if a network can take it, else raise :class:`InputError`."""
-    if not is_size(size):
+    if not all(STRIDE <= side <= LARGEST_SIDE and side % STRIDE == 0 for side in size):
         raise InputError(
             f"input size {size[0]}x{size[1]} (HxW): both sides must be multiples of {STRIDE}, at most {LARGEST_SIDE}"
         )

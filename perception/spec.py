@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
-from perception.geometry import Resize, is_size
+from perception.geometry import LARGEST_SIDE, Resize
 from perception.tasks import DRIVABLE, LANE, TASKS
 
 # Of the weights and activations of an exported file; ``int8`` is of its convolutions.
@@ -37,7 +37,7 @@ class InputSpec:
     def from_json(cls, data: dict[str, Any]) -> "InputSpec":
         """Rebuild from :meth:`to_json`; raises KeyError, TypeError or ValueError on malformed data."""
         height, width = map(int, data["size"])
-        if not is_size((height, width)):
+        if not (0 < height <= LARGEST_SIDE and 0 < width <= LARGEST_SIDE):
             raise ValueError(f"input size {height}x{width}")
         thresholds = {task: float(data["thresholds"][task]) for task in (DRIVABLE, LANE)}
         if data["resize"] not in ("letterbox", "stretch"):
