@@ -71,10 +71,10 @@ def plan(
     """Choose channels to remove, by group path, until ``kind`` costs at most ``target``.
 
     Every group's channels are sorted by score and cut into blocks such that each removal leaves a multiple of
-    ``round_to``. Blocks of all groups compete: by their score for each millisecond saved where ``kind`` is ``latency``
-    (as in HALP, Shen et al., NeurIPS 2022, whose knapsack is solved greedily here, because what a layer costs depends
-    on two groups at a time), else by their mean score. A block that would overshoot is passed over for smaller ones, so
-    the budget is met within 1 %, if blocks are small enough. Where they are not, a plan that is not ``final`` stops
+    ``round_to``. Blocks of all groups compete by their score for each millisecond or multiply-accumulate saved (as in
+    HALP, Shen et al., NeurIPS 2022, whose knapsack is solved greedily here, because what a layer costs depends on two
+    groups at a time); for parameters by their mean score. A block that would overshoot is passed over for smaller ones,
+    so the budget is met within 1 %, if blocks are small enough. Where they are not, a plan that is not ``final`` stops
     above its target, since another will follow.
 
     Time falls in stairs. So a group may offer several blocks at once: one that saves nothing by itself goes together
@@ -122,7 +122,7 @@ def _offers(
         count, score = count + len(block.channels), score + block.score
         saved = model.saving(kind, counts, path, count)
         if saved > 0:
-            offers.append(_Offer(score / (saved if kind == "latency" else count), path, number, saved))
+            offers.append(_Offer(score / (count if kind == "params" else saved), path, number, saved))
     return offers
 
 
