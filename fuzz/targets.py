@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from compress.state import load_state, save_state
+from compress.times import read_times
 from fuzz import records
 from fuzz.verdict import Finding, Read
 from panoedge.estimate.graph import kernels
@@ -72,6 +73,9 @@ class _Tiny(Network):
         self.spec = InputSpec((32, 32))
         self.conv = nn.Conv2d(1, 2, 1)
 
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        return {"y": self.conv(images[:, :1])}
+
 
 def targets(folder: Path) -> dict[str, Callable[[], Target]]:
     """By name, what makes each target; ``folder`` is where they keep their files."""
@@ -96,6 +100,7 @@ def targets(folder: Path) -> dict[str, Callable[[], Target]]:
         "overlay-name": lambda: _overlay_name(folder),
         "reference": lambda: _json(folder / "reference.json", _reference, [records.METRICS, records.REPORT], 80_000),
         "costs": lambda: _json(folder / "costs.json", _costs, [records.TIMES], 100_000),
+        "costs-report": lambda: _costs_report(folder / "profile.json"),
         "bundle": lambda: _json(folder / INDEX, _bundle, [records.BUNDLE], 100_000),
         "board": lambda: _board(folder / "board"),
     }
@@ -270,6 +275,20 @@ def _costs(path: Path) -> None:
     times = parse_times(path, read_json(path))
     for kind, grid in times.grids.items():
         times.layer(kind, grid.inputs[0], 3)
+
+
+def _costs_report(path: Path) -> Target:
+    """The report of a profile, which costs are taken from too."""
+    network = _Tiny()
+    layers = [{"name": "a", "room": "b", "ms": 1, "modules": ["conv"]}, {"name": "b", "room": "c", "ms": 2}]
+    speed = {"network": {"ms": {"p50": 2.5}}}
+    model = {"network": _Tiny.name, "parameters": 4, "profile": {"layers": layers}, "speed": speed}
+
+    def read(path: Path) -> None:
+        times = read_times(path, network)
+        times.of("conv", ())(1, 2)
+
+    return _json(path, read, [{"models": [model]}], 100_000)
 
 
 def _bundle(path: Path) -> None:

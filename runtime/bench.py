@@ -73,7 +73,8 @@ def compare_speed(
 
     Returns:
         By rate what :func:`runtime.timing.summarise` gives; for ``frame`` also ``split``, the median milliseconds of
-        each stage; for all networks but the first also ``ratio``, to the first.
+        each stage; for all networks but the first also ``ratio``, to the first; where the source was lost meanwhile
+        also ``cut``.
 
     Raises:
         InputError: the source gave too little to measure anything, or outputs are not finite frame after frame.
@@ -97,7 +98,11 @@ def compare_speed(
         perceiver.faults.tell()
     if not any(course.laps for of_rate in courses.values() for course in of_rate):
         raise InputError(lost)
-    return Speeds([_record(courses, place, source.label) for place in range(len(backends))], lost)
+    records = [_record(courses, place, source.label) for place in range(len(backends))]
+    for record in records if lost else ():
+        if cut := record[list(courses)[-1]]:
+            cut["cut"] = True
+    return Speeds(records, lost)
 
 
 def _meters(

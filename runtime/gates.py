@@ -75,15 +75,18 @@ def judge(model: Mapping[str, Any], limits: Limits) -> list[dict[str, Any]]:
 
     Returns:
         One record for each limit that was asked for: ``gate`` (the option), ``of`` (the figure), ``unit``, ``limit``,
-        ``value`` (None where it was not measured) and ``passed``.
+        ``value`` (None where it was not measured) and ``passed``. A rate that the source did not last for passes
+        nothing; such gates are ``cut``.
     """
     speed, gates = model["speed"], []
     if limits.min_fps is not None:
-        value = speed[limits.fps_of] and speed[limits.fps_of]["fps"]
-        gates.append(_gate("min-fps", limits.fps_of, "FPS", limits.min_fps, value, at_least=True))
+        rate = speed[limits.fps_of]
+        gate = _gate("min-fps", limits.fps_of, "FPS", limits.min_fps, rate and rate["fps"], at_least=True)
+        gates.append(_uncut(gate, rate))
     if limits.max_latency_p99 is not None:
-        value = speed["frame"] and speed["frame"]["ms"]["p99"]
-        gates.append(_gate("max-latency-p99", "frame p99", "ms", limits.max_latency_p99, value))
+        rate = speed["frame"]
+        gate = _gate("max-latency-p99", "frame p99", "ms", limits.max_latency_p99, rate and rate["ms"]["p99"])
+        gates.append(_uncut(gate, rate))
     if limits.max_drop is not None:
         figure, value = max(model["drop"]["points"].items(), key=lambda item: item[1])
         gates.append(_gate("max-drop", f"{figure} below its reference", "points", limits.max_drop, value))
@@ -101,9 +104,15 @@ def _gate(option: str, of: str, unit: str, limit: float, value: float | None, at
     return {"gate": option, "of": of, "unit": unit, "limit": limit, "value": value, "passed": passed}
 
 
+def _uncut(gate: dict[str, Any], rate: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {**gate, "passed": False, "cut": True} if rate and rate.get("cut") else gate
+
+
 def _missed(gate: Mapping[str, Any]) -> str:
     name, unit, limit, value = gate["of"].replace("_", " "), gate["unit"], gate["limit"], gate["value"]
     if value is None:
         return f"{name} was not measured, {limit:g} {unit} asked for"
+    if gate.get("cut"):
+        return f"{name} {value:.2f} {unit} when the source was lost, {limit:g} asked for: not measured to the end"
     side = "least" if value < limit else "most"
     return f"{name} {value:.2f} {unit}, at {side} {limit:g} asked for: missed by {abs(value - limit):.2f}"

@@ -112,6 +112,7 @@ def gates_text(gates: Sequence[dict[str, Any]]) -> str:
     rows = [["gate", "of", "limit", "measured", "verdict"]]
     for gate in gates:
         measured = "not measured" if gate["value"] is None else f"{gate['value']:.2f}"
+        measured += ", cut short" if gate.get("cut") else ""
         verdict = "passed" if gate["passed"] else "failed"
         limit = f"{gate['limit']:g} {gate['unit']}"
         rows.append([gate["gate"], gate["of"].replace("_", " "), limit, measured, verdict])

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from export.onnx_writer import export_onnx
+from perception.errors import MALFORMED, InputError
 from perception.files import read_json, sha256, write_json
 from perception.progress import Progress
 from runtime.backends import open_backend
@@ -33,14 +34,14 @@ def latencies(teacher: Path, networks: Iterable[Path], out: Path, effort: Effort
     paths = list(networks)
     key = [path.name for path in paths]
     record = out / "latency.json"
-    if record.exists() and (known := read_json(record))["networks"] == key:
-        return dict(zip(paths, known["shares"], strict=True))
+    if record.exists() and (shares := _known(record, key)):
+        return dict(zip(paths, shares, strict=True))
     files = []
     with Progress("exporting", len(paths) + 1) as progress:
         for path in (teacher, *paths):
             files.append(_exported(path, out))
             progress.step(note=path.stem)
-    shares: list[float] = []
+    shares = []
     with Progress("latency", len(paths)) as progress:
         for start in range(1, len(files), _TOGETHER - 1):
             found = _shares([files[0], *files[start : start + _TOGETHER - 1]], effort)
@@ -48,6 +49,24 @@ def latencies(teacher: Path, networks: Iterable[Path], out: Path, effort: Effort
             progress.step(len(found))
     write_json(record, {"networks": key, "shares": shares})
     return dict(zip(paths, shares, strict=True))
+
+
+def _known(record: Path, networks: list[str]) -> list[float]:
+    """The shares in ``record``; none where it is of other networks.
+
+    Raises:
+        InputError: it is not what was written here.
+    """
+    known = read_json(record)
+    try:
+        if known["networks"] != networks:
+            return []
+        (*shares,) = map(float, known["shares"])
+        if len(shares) != len(networks):
+            raise ValueError("shares for other networks")
+    except MALFORMED as error:
+        raise InputError(f"{record}: malformed ({error!r}); remove it, and times are measured again") from None
+    return shares
 
 
 def _exported(path: Path, out: Path) -> Path:

@@ -126,6 +126,7 @@ _RATE = {
 _MORE = {
     "jitter": number,
     "steady": flag,
+    "cut": flag,
     "slices": many(number),
     "histogram": _histogram,
     "timeline": columns(1, seconds=number, p50=number, max=number),
@@ -157,7 +158,10 @@ _SPEED = record(
     {"paced": nullable(_PACED)},
 )
 _DROP = record({"reference": text, "points": each(difference)})
-_GATE = record({"gate": text, "of": text, "unit": text, "limit": number, "value": nullable(difference), "passed": flag})
+_GATE = record(
+    {"gate": text, "of": text, "unit": text, "limit": number, "value": nullable(difference), "passed": flag},
+    {"cut": flag},
+)
 _PROFILE = record(
     {
         "rooms": each(number),

@@ -88,7 +88,7 @@ def _gates(model: Model) -> list[Fact]:
     for gate in model.get("gates", []):
         value, shade = ("passed", "gain") if gate["passed"] else ("failed", "heavy")
         measured = text.NONE if gate["value"] is None else f"{gate['value']:.3g}"
-        detail = f"{model['name']}: {measured}{text.NARROW}{gate['unit']}"
+        detail = f"{model['name']}: {measured}{text.NARROW}{gate['unit']}{', cut short' if gate.get('cut') else ''}"
         label = f"gate: {gate['limit']:g} {gate['unit']} {gate['of'].replace('_', ' ')}"
         facts.append(Fact(value, label, detail, shade))
     return facts

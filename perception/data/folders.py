@@ -42,9 +42,14 @@ def stems(folder: Path, suffix: str) -> set[str]:
 
 
 def file_of(folder: Path, stem: str, suffix: str) -> Path:
-    """The file in ``folder`` of a stem that :func:`stems` found."""
+    """The file in ``folder`` of a stem that :func:`stems` found; raises :class:`InputError` where there are two."""
     file, capitals = folder / f"{stem}{suffix}", folder / f"{stem}{suffix.upper()}"
-    return capitals if is_there(capitals) and not is_there(file) else file
+    if not is_there(capitals):
+        return file
+    # On disks where capitals do not count both names are of one file.
+    if is_there(file) and not file.samefile(capitals):
+        raise InputError(f"{capitals}: shares its name with {file.name}, rename or remove one")
+    return capitals
 
 
 def is_there(path: Path) -> bool:

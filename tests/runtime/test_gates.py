@@ -49,6 +49,20 @@ def test_what_was_not_measured_does_not_pass():
         require(judge({"speed": SPEED}, Limits(32, "network")))
 
 
+def test_a_rate_that_the_source_did_not_last_for_passes_nothing():
+    cut = {**SPEED, "frame": {**SPEED["frame"], "cut": True}}
+    gates = judge({"speed": cut}, Limits(32, "frame", 33))
+    assert [gate["value"] for gate in gates] == [40, 31.5]
+    assert all(gate["cut"] and not gate["passed"] for gate in gates)
+    with pytest.raises(GateFailed) as caught:
+        require(gates)
+    assert str(caught.value) == (
+        "frame 40.00 FPS when the source was lost, 32 asked for: not measured to the end; "
+        "frame p99 31.50 ms when the source was lost, 33 asked for: not measured to the end"
+    )
+    assert "cut" not in judge({"speed": cut}, Limits(20, "stream"))[0]
+
+
 def test_drop_by_figure_in_points():
     reference = metrics(0.92, 0.49, data="elsewhere/bdd")
     found = drops(metrics(), reference, "x")

@@ -98,6 +98,8 @@ def test_a_run_says_why_it_cannot_be_trusted():
 def test_gates():
     gate = {"gate": "min-fps", "of": "stream", "unit": "FPS", "limit": 32.0, "value": None, "passed": False}
     assert gates_text([gate]).splitlines()[1].split() == ["min-fps", "stream", "32", "FPS", "not", "measured", "failed"]
+    cut = gates_text([{**gate, "value": 41.25, "cut": True}]).splitlines()[1]
+    assert cut.split()[-4:] == ["41.25,", "cut", "short", "failed"]
 
 
 def test_model_facts():

@@ -7,6 +7,7 @@ import shutil
 
 from panoedge.ablate import latency
 from panoedge.ablate.latency import latencies
+from perception.errors import InputError
 from perception.files import read_json
 from runtime.timing import Effort
 
@@ -28,3 +29,12 @@ def test_latency_is_relative_and_measured_once(checkpoint_file, onnx_file, tmp_p
     assert read_json(tmp_path / "latency.json")["shares"] == list(found.values())
     assert latencies(checkpoint_file, networks, tmp_path, SOME) == found
     assert list(latencies(checkpoint_file, networks[:1], tmp_path, SOME)) == networks[:1]
+
+
+@pytest.mark.parametrize(
+    "content", ["[1]", "{}", '{"networks": ["a"], "shares": "x"}', '{"networks": ["a"], "shares": [1, 2]}']
+)
+def test_a_damaged_record_is_named(content, checkpoint_file, tmp_path):
+    (tmp_path / "latency.json").write_text(content)
+    with pytest.raises(InputError, match=r"latency\.json: malformed .*; remove it"):
+        latencies(checkpoint_file, [tmp_path / "a"], tmp_path, SOME)

@@ -28,6 +28,17 @@ def test_two_pictures_of_one_stem_are_refused(tmp_path):
         image_files(tmp_path)
 
 
+def test_two_masks_of_one_stem_are_refused(tmp_path):
+    (tmp_path / "a.PNG").touch()
+    assert file_of(tmp_path, "a", ".png") == tmp_path / "a.PNG"
+    (tmp_path / "a.png").symlink_to("a.PNG")
+    assert file_of(tmp_path, "a", ".png").samefile(tmp_path / "a.PNG")
+    (tmp_path / "a.png").unlink()
+    (tmp_path / "a.png").touch()
+    with pytest.raises(InputError, match=r"a\.PNG: shares its name with a\.png"):
+        file_of(tmp_path, "a", ".png")
+
+
 def test_stems_are_of_one_suffix(tmp_path):
     for name in ("a.json", "b.c.json", ".d.json", "e.txt"):
         (tmp_path / name).touch()
