@@ -105,7 +105,14 @@ def add_pruning_arguments(parser: argparse.ArgumentParser) -> None:
         "--budget", required=True, metavar="KIND=SHARE", help="what may be left: params=0.673, macs=0.5, latency=0.6"
     )
     parser.add_argument("--importance", choices=IMPORTANCES, default="safe", help="what ranks the channels")
-    parser.add_argument("--conflict", type=float, default=0.5, help="safe: weight of the gradient-conflict penalty")
+    parser.add_argument(
+        "--refine",
+        type=int,
+        default=4,
+        metavar="N",
+        help="safe: times to look again with planned channels halfway gone",
+    )
+    parser.add_argument("--conflict", type=float, default=0.0, help="safe: weight of the gradient-conflict penalty")
     parser.add_argument("--combine", choices=("max", "sum"), default="max", help="safe: how tasks join")
     parser.add_argument(
         "--conflict-source", choices=CONFLICT_SOURCES, default="weights", help="safe: what conflict is measured on"
@@ -149,6 +156,7 @@ def pruning_settings(arguments: argparse.Namespace, rounds: int):
         source=arguments.conflict_source,
         penalty=arguments.penalty,
         weights=weights,
+        refine=arguments.refine,
         region=arguments.region,
         costs=arguments.costs,
         device=arguments.device,

@@ -27,6 +27,7 @@ class Measured:
     Attributes:
         tasks: in the order of the rows below.
         importance: ``[tasks, channels]``.
+        change: of each task's loss without the channel, to first order, ``[tasks, channels]``.
         by_pair: conflict of each pair of tasks, in the order of ``itertools.combinations``, ``[pairs, channels]``.
         conflict: of all pairs together, ``[channels]``.
         mean: importance over the channels of all groups that the task's loss reaches, ``[tasks]``.
@@ -34,21 +35,23 @@ class Measured:
 
     tasks: tuple[str, ...]
     importance: dict[str, Tensor]
+    change: dict[str, Tensor]
     by_pair: dict[str, Tensor]
     conflict: dict[str, Tensor]
     mean: Tensor
 
 
 def measure(
-    network: Network, groups: Iterable[ChannelGroup], batches: Iterable[Batch], source: str = "weights"
+    network: Network, groups: Iterable[ChannelGroup], batches: Iterable[Batch], source: str | None = "weights"
 ) -> Measured:
     """Per-task Taylor importance and gradient conflict of every channel, averaged over all processes' ``batches``.
 
     A task counts in the batches that are labelled for it, a pair of tasks in those that are for both.
 
-    Importance is mean_b |sum(w_c * g_t,c)|. Conflict of two tasks is max(0, -cos) of, by ``source``:
+    Importance is mean_b |sum(w_c * g_t,c)| over the weights that read the channel: the gradient on a gate behind it.
+    Conflict of two tasks is max(0, -cos) of, by ``source``, None for none:
 
-    - ``weights``: the gradients on the channel's weights, averaged over batches; pairs are averaged;
+    - ``weights``: the gradients on all of the channel's weights, averaged over batches; pairs are averaged;
     - ``worst``: the same, but of the pair that disagrees most;
     - ``activations``: the gradients on what the layers write into the channel, at every position of every image;
     - ``signed``: the sums of w_c * g_t,c, one a batch, as vectors over batches: does removing the channel change both
@@ -73,21 +76,22 @@ def measure(
     tasks = network.spec.tasks
     if unseen := [task for task in tasks if not _of(found, task)]:
         raise InputError(f"importance: no calibration frames with labels for {', '.join(unseen)}; raise --calibration")
-    importance, by_pair = {}, {}
+    importance, change, by_pair = {}, {}, {}
     for group in groups:
         signed = [torch.stack([batch.signed[task][group.path] for batch in _of(found, task)]) for task in tasks]
         importance[group.path] = torch.stack([sums.abs().mean(0) for sums in signed])
-        pairs = [_clash(found, pair, group.path, source) for pair in itertools.combinations(tasks, 2)]
+        change[group.path] = torch.stack([-sums.mean(0) for sums in signed])
+        pairs = [_clash(found, pair, group.path, source) for pair in itertools.combinations(tasks, 2) if source]
         by_pair[group.path] = torch.stack(pairs) if pairs else importance[group.path][:0]
     join = _largest if source == "worst" else _average
     every = torch.cat(list(importance.values()), 1)
     mean = (every.sum(1) / every.count_nonzero(1).clamp(min=1)).clamp(min=1e-30)
-    return Measured(tasks, importance, by_pair, {path: join(pairs) for path, pairs in by_pair.items()}, mean)
+    return Measured(tasks, importance, change, by_pair, {path: join(pairs) for path, pairs in by_pair.items()}, mean)
 
 
 class _OfBatch(NamedTuple):
-    """By task the sums of w_c * g_t,c, and by pair of tasks their conflict, each by group path, ``[channels]``; the
-    names of the frames."""
+    """By task the sums of w_c * g_t,c over readers, and by pair of tasks their conflict, each by group path,
+    ``[channels]``; the names of the frames."""
 
     signed: dict[str, dict[str, Tensor]]
     clashes: dict[frozenset[str], dict[str, Tensor]]
@@ -103,16 +107,20 @@ def _of_batch(
     by_task: Mapping[str, Gradients],
     groups: Iterable[ChannelGroup],
     weights: Mapping[str, Tensor],
-    source: str,
+    source: str | None,
     names: tuple[str, ...],
 ) -> _OfBatch:
+    read = {group.path: group.readers() for group in groups}
     signed = {
-        task: {group.path: channel_sums(group, _products(group, weights, gradients)) for group in groups}
+        task: {
+            group.path: channel_sums(read[group.path], _products(read[group.path], weights, gradients))
+            for group in groups
+        }
         for task, gradients in by_task.items()
     }
     pairs = itertools.combinations(by_task, 2)
     clashes: dict[frozenset[str], dict[str, Tensor]] = {frozenset(pair): {} for pair in pairs}
-    if source != "signed":
+    if source not in (None, "signed"):
         dot = _dot_of_activations if source == "activations" else _dot_of_weights
         for group in groups:
             oppositions = _oppositions(by_task.values(), partial(dot, group))

@@ -2,7 +2,8 @@
 
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -45,13 +46,17 @@ class ChannelGroup:
     slots: tuple[Slot, ...]
     source: Any  # Torch-Pruning's own group, for its importances
 
+    def readers(self) -> "ChannelGroup":
+        """The same group, of the layers alone that read its channels."""
+        return replace(self, slots=tuple(slot for slot in self.slots if slot.side == "in"))
+
 
 class ChannelGroups:
     """The prunable groups of a network as it stands; build anew after a removal.
 
-    A group may shrink where every layer that writes its channels lies in the region and is not protected, and where all
-    its channels run through are convolutions (plain or depthwise), linear layers and batch norms. So whatever layer
-    norms, attention, convolutions by groups or a bare parameter tie together stays whole.
+    A group may shrink where every layer that writes its channels lies in the region and is not protected, some layer
+    reads them, and all they run through are convolutions (plain or depthwise), linear layers and batch norms. So
+    whatever layer norms, attention, convolutions by groups or a bare parameter tie together stays whole.
 
     Args:
         network: on any device.
@@ -109,9 +114,30 @@ class ChannelGroups:
         producers = [slot.path for slot in group.slots if slot.side == "out"]
         return (
             all(_within(path, self._inside) and not _within(path, self._protected) for path in producers)
+            and bool(group.readers().slots)
             and all(_resizable(self._network.get_submodule(slot.path)) for slot in group.slots)
             and not any(_has_channels(item.dep.target.module, group.channels) for item in group.source)
         )
+
+
+@contextmanager
+def halved(network: Network, groups: Iterable[ChannelGroup], doomed: Mapping[str, Sequence[int]]) -> Iterator[None]:
+    """The channels of ``doomed``, by group path, are read at half their strength."""
+    whole: dict[str, Tensor] = {}
+    for group in groups:
+        going = torch.zeros(group.channels, dtype=torch.bool)
+        going[list(doomed.get(group.path, ()))] = True
+        for slot in group.readers().slots:
+            weight = network.get_parameter(f"{slot.path}.weight")
+            whole.setdefault(slot.path, weight.detach().clone())
+            weight.data.transpose(0, slot.axis)[slot.index[going[slot.root]]] *= 0.5
+    torch.clear_autocast_cache()  # which keeps weights as they were
+    try:
+        yield
+    finally:
+        for path, kept in whole.items():
+            network.get_parameter(f"{path}.weight").data.copy_(kept)
+        torch.clear_autocast_cache()
 
 
 def _within(path: str, prefixes: Iterable[str]) -> bool:

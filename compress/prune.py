@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ class PruneSettings:
         batch: images at a time.
         round_to: widths stay multiples of this, as tensor cores like them.
         floor: share of a group's channels that always stays.
-        conflict, combine, protect, source, penalty, weights: see :class:`compress.importance.Safe`.
+        conflict, combine, protect, source, penalty, weights, refine: see :class:`compress.importance.Safe`.
         region: part of the network, one of its ``regions``; where None the first, or all of it for a budget in time.
         costs: file that ``panoedge cost`` or ``panoedge bench --profile`` wrote; a budget in time needs it.
         device: ``auto``, ``cpu`` or ``cuda``.
@@ -55,12 +56,13 @@ class PruneSettings:
     batch: int = 16
     round_to: int = 8
     floor: float = 0.1
-    conflict: float = 0.5
+    conflict: float = 0.0
     combine: str = "max"
     protect: float = 0.1
     source: str = "weights"
     penalty: str = "product"
     weights: Mapping[str, float] = field(default_factory=dict)
+    refine: int = 4
     region: str | None = None
     costs: str | None = None
     device: str = "auto"
@@ -71,6 +73,7 @@ class PruneSettings:
         for name in ("rounds", "calibration", "reestimation", "batch", "round_to"):
             value = getattr(self, name)
             require(value >= 1, name.replace("_", "-"), value, "at least 1")
+        require(self.refine >= 0, "refine", self.refine, "at least 0")
         for name in ("floor", "conflict", "protect"):
             value = getattr(self, name)
             require(0 <= value <= 1, name, value, "must lie between 0 and 1")
@@ -135,6 +138,7 @@ def prune(network: Network, frames: Frames, settings: PruneSettings, measured: N
         source=settings.source,
         penalty=settings.penalty,
         weights=settings.weights,
+        refine=settings.refine,
     )
     kind, share = settings.budget.kind, settings.budget.share
     times = read_times(Path(settings.costs), measured or network) if settings.costs else None
@@ -149,11 +153,21 @@ def prune(network: Network, frames: Frames, settings: PruneSettings, measured: N
         for number in range(1, settings.rounds + 1):
             # Equal factors, so that early rounds do not take most of what they know least about.
             target = start[kind] * share ** (number / settings.rounds)
-            batches = stream.take(max(1, settings.calibration // settings.batch))
-            with compute.autocast():
-                ranking = rank(network, groups, batches)
+            batches = list(stream.take(max(1, settings.calibration // settings.batch)))
             last = number == settings.rounds
-            doomed = plan(groups, ranking, model, kind, target, settings.round_to, floors, last)
+            planned = partial(
+                plan,
+                groups,
+                model=model,
+                kind=kind,
+                target=target,
+                round_to=settings.round_to,
+                floors=floors,
+                final=last,
+            )
+            with compute.autocast():
+                ranking = rank(network, groups, batches, planned)
+            doomed = planned(ranking)
             given_up.append({task: round(share, 4) for task, share in ranking.given_up(doomed).items()})
             groups.remove(doomed)
             groups = ChannelGroups(network, region)

@@ -10,7 +10,7 @@ OURS = "safe"
 NONE = "none"
 RECOVERIES = ("labels", "kd", "kd+labels")
 
-_PLAIN: dict[str, Any] = {"importance": "safe", "conflict": 0.0, "protect": 0.0}
+_PLAIN: dict[str, Any] = {"importance": "safe", "conflict": 0.0, "protect": 0.0, "refine": 0}
 _PENALISED = {**_PLAIN, "conflict": 0.5}
 # What each method changes of ``compress.prune.PruneSettings``.
 METHODS: dict[str, dict[str, Any]] = {
@@ -23,6 +23,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "gcp-0.5": _PENALISED,
     "gcp-1": {**_PLAIN, "conflict": 1.0},
     "safe": {"importance": "safe"},
+    "safe-unprotected": {"importance": "safe", "protect": 0.0},
     # Other readings of the conflict penalty, to be asked for by name.
     "gcp-worst": {**_PENALISED, "source": "worst"},
     "gcp-activations": {**_PENALISED, "source": "activations"},

@@ -28,8 +28,8 @@ def measured(network, batches=None):
 
 def test_importance_by_hand(linear):
     by_task, _, mean = measured(linear((0, 1), (1, 1)))
-    # The row of the body and the column of the head each give head * body.
-    expected = torch.tensor([[2 * abs(b * h) for b, h in zip(BODY, head, strict=True)] for head in (FIRST, SECOND)])
+    # What reads a hidden channel is a column of the head.
+    expected = torch.tensor([[abs(b * h) for b, h in zip(BODY, head, strict=True)] for head in (FIRST, SECOND)])
     assert torch.allclose(by_task, expected.double())
     assert torch.allclose(mean, expected.double().mean(1))
 
@@ -74,7 +74,7 @@ def test_score_joins_tasks_and_charges_for_conflict(linear, combine):
 
 @pytest.mark.parametrize(("share", "kept"), [(0.0, []), (0.25, [1, 0]), (0.5, [1, 0, 3])])
 def test_each_task_protects_its_share(linear, share, kept):
-    network = linear((0, 1), (1, 1))  # |importance|: 6, 4, 1, 1 and 2, 8, 1, 4
+    network = linear((0, 1), (1, 1))  # |importance|: 3, 2, .5, .5 and 1, 4, .5, 2
     ranking = Safe(protect=share)(network, ChannelGroups(network), [red()])
     expected = {0.0: set(), 0.25: {0, 1}, 0.5: {0, 1, 3}}[share]
     assert set(ranking.forbidden["body"].nonzero().flatten().tolist()) == expected == set(kept)
@@ -103,6 +103,32 @@ def test_measure_on_yolop(network, batches):
     drivable_head = found.importance["model.25.conv"]
     assert (drivable_head[1] > 0).any() and not drivable_head[[0, 2]].any()
     assert all(parameter.grad is None for parameter in network.parameters())
+
+
+@pytest.mark.parametrize(
+    ("doomed", "expected"), [([2, 3], [3, 2, 0.5, 0.5]), ([0], [3, 2, 0.5, 0.5]), ([0, 1], [4.5, 3, 0.5, 0.5])]
+)
+def test_channels_that_go_together_are_looked_at_together(linear, doomed, expected):
+    class Squared(linear):
+        def losses(self, raw, targets):
+            return {task: (loss - 4) ** 2 / 2 for task, loss in super().losses(raw, targets).items()}
+
+    # Channels add 3, 2, -0.5 and 0.5 to a sum of 5, whose distance from 4 is squared: 1, times each, is what they are
+    # worth alone. Without the first it is 2, which costs 1.5; without the first two 4, which costs 7.5 for 3 and 2, and
+    # halfway there 1.5, times each: 4.5 and 3, all of it. Without the last two nothing changes.
+    network = Squared((0,), (1,))
+    before = network.head.weight.clone()
+    asked = []
+
+    def planned(ranking):
+        asked.append(ranking.scores["body"] * 1.5)
+        return {"body": doomed}
+
+    ranking = Safe(protect=0, refine=3)(network, ChannelGroups(network), [red()], planned)
+    assert [part.tolist() for part in asked] == [pytest.approx(each) for each in ([3, 2, 0.5, 0.5], expected, expected)]
+    assert (ranking.scores["body"] * 1.5).tolist() == pytest.approx(expected)
+    assert ranking.by_task["task0"]["body"].tolist() == pytest.approx([2, 4 / 3, 1 / 3, 1 / 3])
+    assert torch.equal(network.head.weight, before)
 
 
 def scores(network, **settings):
