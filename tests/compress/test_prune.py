@@ -113,6 +113,7 @@ def test_pruned_checkpoint_is_rebuilt_from_the_file_alone(tmp_path, network, dat
         {"round_to": 0},
         {"protect": 1.5},
         {"conflict": -0.1},
+        {"refine": -1},
         {"floor": 2},
     ),
 )

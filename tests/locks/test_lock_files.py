@@ -36,12 +36,12 @@ def test_everything_is_pinned_with_checksums_and_no_address(path):
 def test_the_demo_and_the_tests_get_what_they_ask_for(python):
     machine = {"python_version": python, "python_full_version": f"{python}.0", "platform_machine": "x86_64"}
     machine |= {"sys_platform": "linux", "platform_python_implementation": "CPython"}
-    pinned = {
-        each.name: str(each.specifier).removeprefix("==")
-        for each, _ in locked(LOCKS[0])
-        if each.marker is None or each.marker.evaluate(machine)
-    }
-    wanted = [each for each in asked_for("compress", "export", "check", "dev") if each.name != "torch"]
+
+    def here(asked: Requirement) -> bool:
+        return asked.marker is None or asked.marker.evaluate(machine)
+
+    pinned = {each.name: str(each.specifier).removeprefix("==") for each, _ in locked(LOCKS[0]) if here(each)}
+    wanted = [each for each in asked_for("compress", "export", "check", "dev") if each.name != "torch" and here(each)]
     assert len(wanted) > 12
     assert not [str(each) for each in wanted if not each.specifier.contains(pinned.get(each.name, "0"))]
 
