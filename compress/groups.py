@@ -131,13 +131,11 @@ def halved(network: Network, groups: Iterable[ChannelGroup], doomed: Mapping[str
             weight = network.get_parameter(f"{slot.path}.weight")
             whole.setdefault(slot.path, weight.detach().clone())
             weight.data.transpose(0, slot.axis)[slot.index[going[slot.root]]] *= 0.5
-    torch.clear_autocast_cache()  # which keeps weights as they were
     try:
         yield
     finally:
         for path, kept in whole.items():
             network.get_parameter(f"{path}.weight").data.copy_(kept)
-        torch.clear_autocast_cache()
 
 
 def _within(path: str, prefixes: Iterable[str]) -> bool:

@@ -127,8 +127,9 @@ def prune(network: Network, frames: Frames, settings: PruneSettings, measured: N
     The costs are of ``measured``, which it was pruned from, or of the network itself.
     """
     began = time.monotonic()
-    compute = choose(settings.device)
-    network.to(compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    # All in float32: what a channel is worth is a small difference of large sums, which bfloat16 drowns.
+    device = choose(settings.device, "fp32").device
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     rank = importance(
         settings.importance,
         settings.seed,
@@ -165,8 +166,7 @@ def prune(network: Network, frames: Frames, settings: PruneSettings, measured: N
                 floors=floors,
                 final=last,
             )
-            with compute.autocast():
-                ranking = rank(network, groups, batches, planned)
+            ranking = rank(network, groups, batches, planned)
             doomed = planned(ranking)
             given_up.append({task: round(share, 4) for task, share in ranking.given_up(doomed).items()})
             groups.remove(doomed)
@@ -174,8 +174,7 @@ def prune(network: Network, frames: Frames, settings: PruneSettings, measured: N
             model = CostModel(network, groups, times)
             progress.step(note=f"{kind} {model.cost(kind, {}) / start[kind]:.3f}")
     left = {kind: model.cost(kind, {}) for kind in start}
-    with compute.autocast():
-        reestimate(network, stream.take(max(1, settings.reestimation // settings.batch)))
+    reestimate(network, stream.take(max(1, settings.reestimation // settings.batch)))
     network.to("cpu", memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
     frames.exchange()
     return {
