@@ -34,7 +34,7 @@ test: install  ## run the tests
 test-matrix:  ## run the tests with the oldest and the newest libraries, each in a .venv of its own
 	$(PYTHON) locks/matrix.py
 
-fuzz: install  ## a million files that nobody wrote for every reader; hours, needs atheris (docs/reliability.md)
+fuzz: install  ## a million files that nobody wrote for every reader; hours, needs x86 and Python 3.11 (docs/reliability.md)
 	$(BIN)/python -m fuzz
 
 quality: install  ## look for faults of style and types
