@@ -125,7 +125,7 @@ def add_pruning_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE|TASK=FACTOR",
         help="safe: share of channels each task puts out of reach; lane=2: the task counts twice",
     )
-    parser.add_argument("--calibration", type=int, default=128, metavar="N", help="images each measurement looks at")
+    parser.add_argument("--calibration", type=int, default=64, metavar="N", help="images each measurement looks at")
     parser.add_argument("--round-to", type=int, default=8, help="widths stay multiples of this")
     parser.add_argument(
         "--region", help="part of the network that may shrink (default: the network's first, for latency all of it)"

@@ -51,7 +51,7 @@ class PruneSettings:
     budget: Budget
     importance: str = "safe"
     rounds: int = 4
-    calibration: int = 128
+    calibration: int = 64
     reestimation: int = 512
     batch: int = 16
     round_to: int = 8
