@@ -10,6 +10,7 @@ from export.onnx_writer import export_onnx
 from perception.errors import MALFORMED, InputError
 from perception.files import read_json, sha256, write_json
 from perception.progress import Progress
+from perception.spec import DEPLOYED_FORMAT
 from runtime.backends import open_backend
 from runtime.timing import Effort, always, measure, ratio, stopwatch
 
@@ -70,7 +71,7 @@ def _known(record: Path, networks: list[str]) -> list[float]:
 
 
 def _exported(path: Path, out: Path) -> Path:
-    file = out / "onnx" / f"{path.stem}.{sha256(path)[:10]}.onnx"
+    file = out / "onnx" / f"{path.stem}.{sha256(path)[:10]}.v{DEPLOYED_FORMAT}.onnx"
     if not file.exists():
         # Its speed is asked for, and says nothing of what it sees: no need to compare that with the network's.
         export_onnx(path, file, agree=lambda network, written: None)
