@@ -73,7 +73,7 @@ class AblationSettings:
         device: ``auto``, ``cpu`` or ``cuda``.
     """
 
-    methods: tuple[str, ...] = tuple(METHODS)[:9]
+    methods: tuple[str, ...] = tuple(METHODS)[:10]
     kind: str = "params"
     shares: tuple[float, ...] = (0.85, 0.673, 0.5, 0.35)
     seeds: int = 3

@@ -8,7 +8,7 @@ def test_everything_without_recovery_and_recovery_of_contenders():
     settings = AblationSettings()
     cells = settings.cells()
     plain = [cell for cell in cells if cell.recovery == "none"]
-    assert len(plain) == 1 + 9 * 4 * 3
+    assert len(plain) == 1 + 10 * 4 * 3
     trained = {(cell.method, cell.recovery) for cell in cells if cell.recovery != "none"}
     assert trained == {(m, r) for m in settings.contenders for r in ("labels", "kd", "kd+labels")}
     assert len(set(cells)) == len(cells) == len({cell.name for cell in cells})
