@@ -47,7 +47,8 @@ def metrics_text(metrics: dict[str, Any]) -> str:
 def drop_text(drop: dict[str, Any]) -> str:
     """How far each figure lies below the reference."""
     names = (name.replace("_", " ") for name in drop["points"])
-    values = (f"{-points:+.1f}" for points in drop["points"].values())
+    # Rounded first, and 0 added: what is next to nothing would be a -0.0.
+    values = (f"{round(-points, 1) + 0:+.1f}" for points in drop["points"].values())
     return f"against {drop['reference']}, points\n" + _table([["", *names], ["difference", *values]])
 
 

@@ -163,12 +163,14 @@ def histogram(milliseconds: np.ndarray, most: int = 32) -> dict[str, list[float]
 
 
 def timeline(milliseconds: np.ndarray, points: int = _POINTS) -> dict[str, list[float]]:
-    """How times went: groups of equally many successive laps, at most ``points`` of them.
+    """How times went: groups of equally many successive laps (the last may have fewer), at most ``points`` of them.
 
     Returns:
         Of each group the ``seconds`` measured up to its end, and the ``p50`` and ``max`` of its times.
     """
-    groups = np.array_split(milliseconds, min(points, len(milliseconds)))
+    # Groups of different sizes would scatter differently, and so look like a change.
+    size = -(-len(milliseconds) // points)
+    groups = [milliseconds[start : start + size] for start in range(0, len(milliseconds), size)]
     return {
         "seconds": _short(np.cumsum([group.sum() for group in groups]) / 1000),
         "p50": _short(np.array([np.median(group) for group in groups])),

@@ -74,6 +74,11 @@ def test_drops_are_differences():
     assert values.split() == ["difference", "-1.2", "+0.5"]
 
 
+def test_next_to_no_drop_has_no_minus():
+    *_, values = drop_text({"reference": "r.json", "points": {"recall": 0.04, "mAP50": -0.04}}).splitlines()
+    assert values.split() == ["difference", "+0.0", "+0.0"]
+
+
 def test_rooms_by_cost():
     record = {"name": "student", "profile": {"rooms": {"shared": 1.0, "lane": 3.0}}}
     assert [line.split() for line in profile_text(record).splitlines()[2:]] == [

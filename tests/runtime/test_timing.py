@@ -148,6 +148,12 @@ def test_a_timeline_keeps_the_stalls_and_is_bounded():
     assert timeline(np.array([5.0, 7.0]), points=10) == {"seconds": [0.005, 0.012], "p50": [5, 7], "max": [5, 7]}
 
 
+def test_a_timeline_of_what_does_not_change_does_not_change():
+    course = timeline(np.tile([10.0, 20.0], 85), points=120)
+    assert set(course["p50"]) == {15}
+    assert len(timeline(np.ones(241), points=120)["p50"]) == 81
+
+
 def test_medians_by_stage():
     split = [{"pre": value, "copy_in": None} for value in (1.0, 5.0, 2.0)]
     assert median_split([Lap(3, each) for each in split]) == {"pre": 2.0, "copy_in": None}
