@@ -14,8 +14,9 @@ _AIR = 1.15
 
 
 def curves(chart: Chart) -> str:
-    """One chart; its x axis reaches as far as its lines, its y axis from 0, or below, to a little above them."""
-    places = [x for line in chart.lines for x in line.x]
+    """One chart; its x axis reaches as far as its lines and its event, its y axis from 0, or below, to a little above
+    them."""
+    places = [x for line in chart.lines for x in line.x] + ([chart.event[0]] if chart.event else [])
     values = [0.0, *(y for line in chart.lines for y in line.y if y is not None)]
     x_ticks = ticks(*apart(min(places), max(places)))
     axes = Axes(x_ticks, ticks(*apart(min(values), _AIR * max(values))), _WIDTH, _HEIGHT)

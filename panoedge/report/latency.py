@@ -1,6 +1,7 @@
 """How long frames took: how often which time was seen, and how times went while they were measured."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -10,6 +11,7 @@ from panoedge.report.schema import RATES
 
 # Shown of a histogram beyond p99: that there is a tail. How long it is says the table.
 _BEYOND = 1.1
+_FAR = 3
 _HISTOGRAMS = "Of the slowest 1 in 100 only the beginning is drawn; the table has the longest."
 _TIMELINES = (
     "Successive frames in groups: the strong line is the median of each, the pale one its longest. Seconds are those "
@@ -29,9 +31,17 @@ def latency(report: Report) -> list[Charts]:
 
 
 def ages(report: Report) -> list[Charts]:
-    """The histogram of how old results were beside a camera, where that was tried."""
+    """The histogram of how old results were beside a camera, where that was tried, and when they were due."""
     panels = _panels(report, ["paced"], _histogram, "% of results per ms", "ms")
+    due = _deadline(report, [x for panel in panels for line in panel.lines for x in line.x])
+    panels = [replace(panel, event=due) for panel in panels]
     return [Charts("How old a result was", _legend(report, panels), panels)] if panels else []
+
+
+def _deadline(report: Report, ages: Sequence[float]) -> tuple[float, str] | None:
+    """What all models were given, unless it is so far off that drawing it would press the ages together."""
+    known = {timed["deadline"] for model in report["models"] if (timed := rate_of(model, "paced"))}
+    return (min(known), "deadline") if len(known) == 1 and max(known) <= _FAR * max(ages) else None
 
 
 def _panels(

@@ -51,7 +51,8 @@ def test_phases_are_named_where_there_is_room():
 def test_an_event_is_marked_even_where_the_lines_ended_before():
     svg = draw(Line(1, "a", [0, 10], [1, 1]), event=(99.0, "throttled"))
     (mark,) = paths(svg, "event")
-    assert float(mark.removeprefix("M").partition(",")[0]) == 344
+    assert float(mark.removeprefix("M").partition(",")[0]) == pytest.approx(36 + 0.99 * (344 - 36), abs=0.1)
+    assert "100" in [text.text for text in svg.iter("text")], "the axis reaches as far"
     assert "throttled" in [text.text for text in svg.iter("text")]
 
 

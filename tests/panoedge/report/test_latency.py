@@ -14,6 +14,17 @@ def test_a_chart_for_every_rate_with_all_models(boards):
     assert [len(panel.lines) for panel in ages(boards)[0].panels] == [4]
 
 
+def test_the_deadline_stands_among_the_ages(boards):
+    due = [model["speed"]["paced"] for model in boards["models"]]
+    assert ages(boards)[0].panels[0].event == (33.3, "deadline")
+    for paced in due:
+        paced["deadline"] = 1000.0
+    assert ages(boards)[0].panels[0].event is None, "a camera that slow would press the ages together"
+    for paced in due[:2]:
+        paced["deadline"] = 33.3
+    assert ages(boards)[0].panels[0].event is None
+
+
 def test_pale_lines_lie_below(boards):
     looks = [line.look for line in latency(boards)[1].panels[0].lines]
     assert looks == ["faint"] * 4 + [""] * 4
