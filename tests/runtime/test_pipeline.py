@@ -53,6 +53,22 @@ def test_stream_sees_what_single_frames_show(perceiver):
         assert seen.fit.native == seen.frame.image.shape[:2]
 
 
+@pytest.mark.parametrize("drop", [None, lambda frame: None])
+def test_a_stream_makes_its_buffers_once(perceiver, monkeypatch, drop):
+    made = []
+
+    class Counted(pipeline._Buffer):
+        def __init__(self, spec):
+            super().__init__(spec)
+            made.append(self)
+
+    monkeypatch.setattr(pipeline, "_Buffer", Counted)
+    frames = [Frame(str(index), picture((64, 96), index)) for index in range(40)]
+    assert list(perceiver.stream(frames, drop))
+    # One that is written, one that is read, and two that wait.
+    assert len(made) == 4
+
+
 def test_all_four_stages_are_at_work_at_once(perceiver, monkeypatch):
     # Whoever comes first waits for the others: one stage after the other, they would never meet.
     meeting, rounds = threading.Barrier(4), 6
