@@ -1,18 +1,15 @@
 """What a network would cost with some channels removed, without removing them."""
 
 from collections.abc import Mapping
-from typing import Literal, get_args
 
 from torch import nn
 
 from compress.groups import CONVOLUTIONS, ChannelGroups
 from compress.latency import layer_runs
+from compress.names import COST_KINDS
 from perception.cost import work
 from perception.layer_times import Price, Times, nothing
 from perception.networks.base import Network
-
-CostKind = Literal["params", "macs", "latency"]
-COST_KINDS: tuple[CostKind, ...] = get_args(CostKind)
 
 
 class CostModel:

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from compress.cost_model import COST_KINDS, CostKind, CostModel
+from compress.cost_model import CostModel
 from compress.groups import ChannelGroup, ChannelGroups
 from compress.importance import Ranking
+from compress.names import COST_KINDS, CostKind
 from perception.errors import InputError
 
 # Shares by which a plan may stay above its target, and fall below it.

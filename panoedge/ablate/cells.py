@@ -20,6 +20,8 @@ from perception.cost import cost
 from perception.data import open_dataset
 from perception.files import read_json, remove, sha256, write_json
 
+_OF_PRUNING = ("rounds", "calibration", "reestimation", "costs", "device")
+
 
 @dataclass(frozen=True)
 class Study:
@@ -87,7 +89,7 @@ class Study:
         return path
 
     def _pruning(self, cell: Cell) -> PruneSettings:
-        common = {name: getattr(self.settings, name) for name in ("rounds", "calibration", "reestimation", "device")}
+        common = {name: getattr(self.settings, name) for name in _OF_PRUNING}
         budget = Budget(self.settings.kind, cell.share)  # type: ignore[arg-type]
         return PruneSettings(budget, seed=cell.seed, **common, **METHODS[cell.method])
 
@@ -100,7 +102,7 @@ class Study:
         """All that decides what the network of a cell is, but where it is computed."""
         recipe: dict[str, Any] = {"teacher": self._digest, "data": self._frames}
         if cell.method != TEACHER:
-            recipe["pruning"] = asdict(replace(self._pruning(cell), device="auto"))
+            recipe["pruning"] = asdict(replace(self._pruning(cell), device="auto", costs=self._costs))
         if cell.recovery != NONE:
             recipe["recovery"] = {"kind": cell.recovery, **asdict(self._training(cell).schedule)}
         return recipe
@@ -108,6 +110,10 @@ class Study:
     @cached_property
     def _digest(self) -> str:
         return sha256(self.teacher)
+
+    @cached_property
+    def _costs(self) -> str | None:
+        return sha256(Path(self.settings.costs)) if self.settings.costs else None
 
     @cached_property
     def _frames(self) -> dict[str, Any]:

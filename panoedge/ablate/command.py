@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from compress.names import COST_KINDS
 from panoedge.ablate.settings import METHODS, AblationSettings, quick
 
 
@@ -25,7 +26,8 @@ def register(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--data", type=Path, required=True, help="data set: train to choose and recover, val to judge")
     parser.add_argument("--out", type=Path, required=True, help="folder for cells, networks, tables and plots")
     parser.add_argument("--quick", action="store_true", help="the small version: ten minutes instead of four hours")
-    parser.add_argument("--budget-kind", choices=("params", "macs"), default=sizes.kind, help="what budgets are of")
+    parser.add_argument("--budget-kind", choices=COST_KINDS, default=sizes.kind, help="what budgets are of")
+    parser.add_argument("--costs", metavar="FILE", help="what panoedge cost measured; budgets of latency need it")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default=sizes.device, help="where to compute")
     parser.add_argument("--methods", nargs="+", choices=tuple(METHODS), metavar="NAME", help=f"of {', '.join(METHODS)}")
     parser.add_argument("--contenders", nargs="*", choices=tuple(METHODS), metavar="NAME", help="those trained again")
@@ -40,7 +42,7 @@ def register(subparsers: argparse._SubParsersAction) -> None:
 def _run(arguments: argparse.Namespace) -> None:
     from panoedge.ablate.run import ablate
 
-    changes: dict[str, Any] = {"kind": arguments.budget_kind, "device": arguments.device}
+    changes: dict[str, Any] = {"kind": arguments.budget_kind, "costs": arguments.costs, "device": arguments.device}
     for name in ("methods", "contenders", "shares", "recovery_shares", "seeds", "epochs", "frames"):
         given = getattr(arguments, name)
         if given is not None:

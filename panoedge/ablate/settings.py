@@ -61,7 +61,8 @@ class AblationSettings:
 
     Attributes:
         methods: keys of :data:`METHODS`.
-        kind: of budget, ``params`` or ``macs``.
+        kind: of budget, ``params``, ``macs`` or ``latency``.
+        costs: file that a budget in time needs, see ``compress.prune.PruneSettings``.
         shares: what may stay.
         seeds: repetitions; 0 to ``seeds - 1``.
         recoveries: of the contenders.
@@ -75,6 +76,7 @@ class AblationSettings:
 
     methods: tuple[str, ...] = tuple(METHODS)[:10]
     kind: str = "params"
+    costs: str | None = None
     shares: tuple[float, ...] = (0.85, 0.673, 0.5, 0.35)
     seeds: int = 3
     recoveries: tuple[str, ...] = RECOVERIES
@@ -98,6 +100,8 @@ class AblationSettings:
             raise InputError(f"methods {', '.join(self.methods)}: {OURS} is what the others are compared with; add it")
         for share in (*self.shares, *self.recovery_shares):
             require(0 < share < 1, "share", share, "must lie between 0 and 1")
+        if self.kind == "latency":
+            require(self.costs is not None, "budget kind", self.kind, "needs --costs; see panoedge cost")
         for name in ("seeds", "frames", "epochs"):
             require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
 

@@ -78,6 +78,17 @@ def test_other_settings_are_other_cells(study):
     assert len(written(study)) == before + 1
 
 
+def test_a_cell_knows_the_costs_that_it_was_chosen_by(study, tmp_path):
+    file = tmp_path / "costs.json"
+    study = Study(study.teacher, study.data, replace(TINY, kind="latency", costs=str(file)), study.out)
+    found = []
+    for milliseconds in (1.0, 2.0):
+        file.write_text(json.dumps({"milliseconds": milliseconds}))
+        again = Study(study.teacher, study.data, study.settings, study.out)
+        found.append(again._recipe(Cell("safe", 0.8, "none", 0))["pruning"]["costs"])
+    assert len(set(found)) == 2
+
+
 def test_a_budget_out_of_reach_is_a_fault(study):
     cell = Cell("safe", 0.01, "none", 0)
     record = study.result(cell)

@@ -30,6 +30,13 @@ def test_what_is_given_changes_it(asked):
     assert found.frames == quick().frames
 
 
+def test_budgets_of_time_come_with_their_costs(asked, capsys):
+    found = asked("--budget-kind", "latency", "--costs", "costs.json")
+    assert (found.kind, found.costs) == ("latency", "costs.json")
+    assert asked("--budget-kind", "latency") == 2
+    assert "--costs" in capsys.readouterr().err
+
+
 def test_settings_that_make_no_sense_exit_with_2(asked, capsys):
     assert asked("--methods", "taylor") == 2
     assert "safe is what the others are compared with" in capsys.readouterr().err

@@ -32,7 +32,14 @@ def test_methods_are_settings_of_pruning(method):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"methods": ("best",)}, {"methods": ("taylor",)}, {"contenders": ("x",)}, {"shares": (1.2,)}, {"seeds": 0}],
+    [
+        {"methods": ("best",)},
+        {"methods": ("taylor",)},
+        {"contenders": ("x",)},
+        {"shares": (1.2,)},
+        {"seeds": 0},
+        {"kind": "latency"},
+    ],
 )
 def test_settings_that_make_no_sense(wrong):
     with pytest.raises(InputError):
