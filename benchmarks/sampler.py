@@ -39,7 +39,7 @@ def lay_out_agx_orin(root: Path) -> None:
         files[f"sys/class/devfreq/17000000.gpu/{bound}_freq"] = "1300500000"
         for core in (0, 4, 8):
             files[f"sys/devices/system/cpu/cpufreq/policy{core}/scaling_{bound}_freq"] = "2201600"
-    files["sys/devices/platform/gpu.0/load"] = "900"
+    files["sys/class/devfreq/17000000.gpu/device/load"] = "900"
     for name, content in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(content)

@@ -41,7 +41,7 @@ def _table(report: Report, found: Sequence[tuple[Mapping[str, Any], list[Model]]
             [
                 Cell(_names(models), _where(report, models)),
                 Cell("certified" if sure else "not certified", lost, "gain" if sure else "clear"),
-                Cell(_throttled(run) or "no"),
+                Cell(_throttled(run)),
                 Cell(text.three_digits(power.get("watts")), ", ".join(power.get("of", []))),
                 Cell(text.three_digits(power.get("joules"))),
                 Cell(text.three_digits(hottest)),
@@ -53,9 +53,11 @@ def _table(report: Report, found: Sequence[tuple[Mapping[str, Any], list[Model]]
 
 
 def _throttled(run: Mapping[str, Any]) -> str:
-    """Since when the machine slowed itself down, and by what; empty where it did not."""
-    event = run["sampler"].get("throttled")
-    return f"from {text.three_digits(event['at'])}{text.NARROW}s on: {', '.join(event['by'])}" if event else ""
+    """Since when the machine slowed itself down, and by what; or no, unless it has no signs by which to tell."""
+    sampler = run["sampler"]
+    if event := sampler.get("throttled"):
+        return f"from {text.three_digits(event['at'])}{text.NARROW}s on: {', '.join(event['by'])}"
+    return text.NONE if sampler.get("alarms") == 0 else "no"
 
 
 def _faults(run: Mapping[str, Any], models: Sequence[Model], several: bool) -> list[tuple[str, str]]:

@@ -178,6 +178,7 @@ _SAMPLER = record(
         "times": many(number),
         **dict.fromkeys(KINDS, each(_QUANTITY)),
         "total_power": nullable(record({"of": many(text), "watts": number, "joules": number})),
+        "alarms": count,
         "throttled": nullable(record({"at": number, "by": many(text)})),
     },
 )

@@ -38,7 +38,9 @@ def _thermal(root: Path) -> list[Alarm]:
 
 
 def _overcurrent(root: Path) -> list[Alarm]:
-    counters = found(root, "sys/class/hwmon/hwmon*/oc*_event_cnt")
+    """Counters of events, but of those that slow nothing down."""
+    counted = found(root, "sys/class/hwmon/hwmon*/oc*_event_cnt")
+    counters = [file for file in counted if read_number(file.with_name(f"{file.name[:3]}_throt_en")) != 0]
     return [_counter(_OVERCURRENT.get(counter.name[:3], "over-current"), counter) for counter in counters]
 
 

@@ -41,12 +41,18 @@ def describe(root: Path) -> dict[str, str | int | float]:
     return {name: value for name, value in facts.items() if value}
 
 
+def is_jetson(root: Path) -> bool:
+    """Whether the device tree says so; a container may hide it."""
+    return "nvidia,tegra" in read_text(root / "proc/device-tree/compatible")
+
+
 def power_mode(root: Path) -> PowerMode | None:
-    """The mode that is set."""
-    status = re.search(r"pmode:(\d+)", read_text(root / "var/lib/nvpmodel/status"))
-    if not status:
+    """The mode that is set; the default one of a board where none was ever chosen."""
+    chosen = re.search(r"pmode:(\d+)", read_text(root / "var/lib/nvpmodel/status"))
+    known = chosen or re.search(r"<\s*PM_CONFIG\s+DEFAULT=(\d+)\s*>", read_text(root / "etc/nvpmodel.conf"))
+    if not known:
         return None
-    number = int(status[1])
+    number = int(known[1])
     return next((mode for mode in _modes(root) if mode.number == number), PowerMode(number, f"mode {number}"))
 
 

@@ -25,12 +25,21 @@ def of_clocks(clocks: Iterable[Clock], jetson: bool) -> list[Fault]:
     known = list(clocks)
     if not known:
         return [Fault("the clocks of this machine cannot be read", "measure outside of virtual machines")]
+    if jetson and not any(clock.name == "GPU" for clock in known):
+        return [
+            Fault("the GPU's clock cannot be read", "ls /sys/class/devfreq shows how it is called; please report it")
+        ]
     floating = [clock for clock in known if not clock.locked]
     if not floating:
         return []
     ranges = ", ".join(f"{clock.name} {clock.lowest:.0f} to {clock.highest:.0f} MHz" for clock in floating)
     cure = "sudo jetson_clocks" if jetson else "sudo cpupower frequency-set --governor performance"
     return [Fault(f"clocks float: {ranges}", cure)]
+
+
+def of_turbo(command: str) -> list[Fault]:
+    """A processor that is faster while it is cool; ``command`` keeps it from that."""
+    return [Fault("the processor may exceed its nominal clock while it is cool", command)]
 
 
 def of_card(rates: Sequence[float | None], loads: Sequence[float | None]) -> list[Fault]:

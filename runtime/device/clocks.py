@@ -2,14 +2,17 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from runtime.device.files import found, read_number, read_text
 
 _KHZ, _HZ = 1_000, 1_000_000
 # devfreq names of GPUs: 17000000.gpu on an Orin with JetPack 6 or 7, .ga10b and .gv11b on JetPack 5, gpu-gpc-0 on Thor.
 _GPU_NAMES = ("*.gpu", "*.ga10b", "*.gv11b", "gpu-gpc-*")
-# The memory clock, where it can be read: by root only through the firmware's own files, or as a devfreq device.
-_MEMORY_RATES = ("sys/class/devfreq/bwmgr/cur_freq", "sys/kernel/debug/bpmp/debug/clk/emc/rate")
+# Of the memory, from JetPack 7 on. Before that the firmware tells its rate, to root only, and no bounds.
+_MEMORY_NAME, _MEMORY_RATE = "bwmgr", "sys/kernel/debug/bpmp/debug/clk/emc/rate"
+# What switches off that an x86 processor exceeds its nominal clock while it is cool: intel_pstate's file, or others'.
+_NO_TURBO = (("sys/devices/system/cpu/intel_pstate/no_turbo", 1), ("sys/devices/system/cpu/cpufreq/boost", 0))
 # Clusters of a Jetson, of which it has at most three. A computer has one policy a core: these speak for the others.
 _MOST_POLICIES = 4
 
@@ -19,7 +22,7 @@ class Clock:
     """One clock domain.
 
     Attributes:
-        name: ``GPU``, or ``CPU`` with the number of its first core.
+        name: ``GPU``, ``memory``, or ``CPU`` with the number of its first core.
         file: holds the present rate.
         unit: divides what the files hold, to MHz.
         lowest: MHz it may fall to.
@@ -45,13 +48,21 @@ class Clock:
         return None if rate is None else rate / self.unit
 
 
+class Turbo(NamedTuple):
+    """Whether a processor may exceed its nominal clock while it is cool, and the command that keeps it from that."""
+
+    on: bool
+    cure: str
+
+
 def clocks(root: Path) -> list[Clock]:
-    """GPU (of a Jetson) and CPU clocks with the bounds they have now; none where the machine shows none."""
+    """GPU and memory (of a Jetson) and CPU clocks with their bounds of now; none where the machine shows none."""
     gpus = [path for name in _GPU_NAMES for path in found(root, f"sys/class/devfreq/{name}")]
     cores = found(root, "sys/devices/system/cpu/cpufreq/policy*")
     gpu = [clock for path in gpus if (clock := _clock("GPU", path, "", _HZ))]
+    memory = _clock("memory", root / "sys/class/devfreq" / _MEMORY_NAME, "", _HZ)
     cpu = [clock for path in cores if (clock := _clock(f"CPU {path.name[len('policy') :]}", path, "scaling_", _KHZ))]
-    return gpu[:1] + cpu[:_MOST_POLICIES]
+    return gpu[:1] + ([memory] if memory else []) + cpu[:_MOST_POLICIES]
 
 
 def _clock(name: str, folder: Path, prefix: str, unit: int) -> Clock | None:
@@ -62,6 +73,16 @@ def _clock(name: str, folder: Path, prefix: str, unit: int) -> Clock | None:
     return Clock(name, folder / f"{prefix}cur_freq", unit, lowest / unit, highest / unit, governor)
 
 
-def memory_clock(root: Path) -> Path | None:
-    """The file with the present rate of the memory in Hz, where it may be read."""
-    return next((root / name for name in _MEMORY_RATES if read_number(root / name) is not None), None)
+def memory_rate(root: Path) -> Path | None:
+    """The file with the present rate of the memory in Hz, if :func:`clocks` does not know it and it may be read."""
+    known = any(clock.name == "memory" for clock in clocks(root))
+    return root / _MEMORY_RATE if not known and read_number(root / _MEMORY_RATE) is not None else None
+
+
+def turbo(root: Path) -> Turbo | None:
+    """Of this machine; None where it does not tell."""
+    for name, off in _NO_TURBO:
+        state = read_number(root / name)
+        if state is not None:
+            return Turbo(state != off, f"echo {off} | sudo tee /{name}")
+    return None

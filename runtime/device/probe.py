@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from runtime.device import board
-from runtime.device.clocks import clocks
+from runtime.device.clocks import clocks, turbo
 from runtime.device.files import read_text
 
 Facts = dict[str, str | int | float]
@@ -74,7 +74,7 @@ def _cores() -> int:
 def _clocks(root: Path) -> Facts:
     facts: Facts = {}
     known = clocks(root)
-    for kind in ("cpu", "gpu"):
+    for kind in ("cpu", "gpu", "memory"):
         domains = [clock for clock in known if clock.name.lower().startswith(kind)]
         if domains:
             facts[f"{kind}_min_mhz"] = round(min(clock.lowest for clock in domains))
@@ -83,6 +83,8 @@ def _clocks(root: Path) -> Facts:
             governors = sorted({clock.governor for clock in domains if clock.governor})
             if governors:
                 facts[f"{kind}_governor"] = ", ".join(governors)
+    if (exceeding := turbo(root)) is not None:
+        facts["cpu_turbo"] = "on" if exceeding.on else "off"
     return facts
 
 

@@ -14,8 +14,9 @@ from typing import Any
 
 from runtime.device import certificate
 from runtime.device.alarms import alarms
+from runtime.device.board import is_jetson
 from runtime.device.certificate import Fault
-from runtime.device.clocks import clocks
+from runtime.device.clocks import clocks, turbo
 from runtime.device.load import Others
 from runtime.device.nvml import Gpu, open_gpu
 from runtime.device.sensors import KINDS, sensors, whole_power
@@ -47,8 +48,8 @@ class Sampler:
     ):
         self._period, self._clock = period, clock
         # As they are before the run: throttling lowers the bounds too.
-        self._clocks = clocks(root)
-        self._jetson = any(clock.name == "GPU" for clock in self._clocks)
+        self._clocks, self._turbo = clocks(root), turbo(root)
+        self._jetson = is_jetson(root) or any(clock.name == "GPU" for clock in self._clocks)
         self._gpu = None if self._jetson else open_card()
         self._sensors = sensors(root, self._gpu)
         self._alarms = alarms(root, self._gpu, self._sensors)
@@ -91,8 +92,9 @@ class Sampler:
             course; by kind (``power`` in W, ``temperature`` in °C, ``clock`` in MHz, ``load`` as a fraction,
             ``memory`` in MB) and name the ``mean``, ``min``, ``max`` and ``series`` of each quantity; ``total_power``
             with the names it adds up, mean ``watts`` and ``joules`` (None where no power can be read); ``others``, the
-            cores that other processes kept busy; ``throttled``, None or the seconds ``at`` which it began and what it
-            was ``by``; ``certified``, and the ``faults`` against it, each with its ``cure``.
+            cores that other processes kept busy; ``alarms``, the signs of throttling that the machine shows (with none,
+            nobody knows); ``throttled``, None or the seconds ``at`` which it began and what it was ``by``;
+            ``certified``, and the ``faults`` against it, each with its ``cure``.
         """
         if self._final:
             return self._final
@@ -120,6 +122,7 @@ class Sampler:
             **quantities,
             "total_power": self._total_power(seconds),
             "others": None if others is None else round(others, 3),
+            "alarms": len(self._alarms),
             "throttled": self._throttled(),
             "certified": not faults,
             "faults": [{"fault": fault.fault, "cure": fault.cure} for fault in faults],
@@ -144,6 +147,8 @@ class Sampler:
 
     def _faults(self, others: float | None) -> list[Fault]:
         faults = certificate.of_clocks(self._clocks, self._jetson)
+        if self._turbo and self._turbo.on:
+            faults += certificate.of_turbo(self._turbo.cure)
         if self._gpu:
             faults += certificate.of_card(*(self._course(kind, "GPU") for kind in ("clock", "load")))
             faults += certificate.of_card_users(self._gpu.strangers())

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from runtime.device.clocks import clocks, memory_clock
+from runtime.device.clocks import clocks, memory_rate
 from runtime.device.files import found, read_number, read_text
 from runtime.device.load import CpuLoad
 from runtime.device.nvml import Gpu
@@ -56,9 +56,9 @@ def whole_power(names: Iterable[str]) -> tuple[str, ...]:
 def _rails(root: Path) -> list[Sensor]:
     """Channels of the INA3221 monitors: millivolts times milliamperes."""
     rails = []
-    for label in found(root, "sys/bus/i2c/drivers/ina3221/*/hwmon/hwmon*/in[123]_label"):
+    for label in found(root, "sys/bus/i2c/drivers/ina3221*/*/hwmon/hwmon*/in[123]_label"):
         name, channel = read_text(label), label.name[2]
-        # "NC" is a channel that is not connected.
+        # "NC" is a channel that is not connected; some releases leave its label empty.
         if name not in ("", "NC"):
             rails.append(Sensor("power", name, _watts(label.parent, channel)))
     return rails
@@ -98,7 +98,7 @@ def _zones(root: Path) -> list[Sensor]:
 
 def _rates(root: Path) -> list[Sensor]:
     rates = [Sensor("clock", clock.name, clock.read) for clock in clocks(root)]
-    memory = memory_clock(root)
+    memory = memory_rate(root)
     return [*rates, Sensor("clock", "memory", _scaled(memory, 1_000_000))] if memory else rates
 
 

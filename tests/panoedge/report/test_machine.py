@@ -55,6 +55,13 @@ def test_a_machine_that_shows_nothing(boards):
     assert of(Charts, others) == []
 
 
+def test_nobody_knows_of_throttling_where_there_are_no_signs_of_it(boards):
+    for model, alarms in zip(boards["models"], (0, 0, 5, 5), strict=True):
+        model["run"]["sampler"] |= {"alarms": alarms, "throttled": None}
+    (table,) = of(Table, machine(boards))
+    assert [row[2].text for row in table.rows] == ["–", "no"]
+
+
 def test_a_run_that_ended_early_says_why(boards):
     boards["models"][0]["run"]["lost"] = boards["models"][1]["run"]["lost"] = "the camera went away"
     (table,) = of(Table, machine(boards))

@@ -34,10 +34,19 @@ def test_overcurrent(nano):
     assert nano.ringing() == ["instantaneous over-current"]
 
 
+def test_events_that_slow_nothing_down_are_none(machine):
+    nano = machine("orin-nano-jetpack6")
+    nano.write("sys/class/hwmon/hwmon3/oc3_throt_en", 0)
+    watched = Watched(nano)
+    for counter in ("oc2", "oc3"):
+        nano.write(f"sys/class/hwmon/hwmon3/{counter}_event_cnt", 99)
+    assert watched.ringing() == ["average over-current"]
+
+
 def test_a_locked_clock_that_falls_while_the_gpu_is_busy(nano):
     nano.machine.write("sys/class/devfreq/17000000.gpu/cur_freq", 612_000_000)
     assert nano.ringing() == ["GPU clock below the 1020 MHz it is locked to"]
-    nano.machine.write("sys/devices/platform/gpu.0/load", 100)
+    nano.machine.write("sys/class/devfreq/17000000.gpu/device/load", 100)
     assert nano.ringing() == [], "a GPU at rest may be slow"
 
 
@@ -61,5 +70,5 @@ def test_computer(machine):
 def test_files_that_vanish_ring_nothing(nano):
     nano.machine.remove("sys/class/hwmon/hwmon3/oc3_event_cnt")
     nano.machine.remove("sys/class/thermal/cooling_device5/cur_state")
-    nano.machine.remove("sys/devices/platform/gpu.0/load")
+    nano.machine.remove("sys/class/devfreq/17000000.gpu/device/load")
     assert nano.ringing() == []

@@ -21,7 +21,7 @@ def test_computer(machine):
     assert facts["name"] == facts["cpu"] == "Fast CPU 9000"
     assert facts["ram"] == "16.0 GiB"
     assert (facts["cpu_min_mhz"], facts["cpu_max_mhz"]) == (800, 3600)
-    assert (facts["cpu_clocks"], facts["cpu_governor"]) == ("floating", "powersave")
+    assert (facts["cpu_clocks"], facts["cpu_governor"], facts["cpu_turbo"]) == ("floating", "powersave", "on")
     assert facts["os"].startswith("Debian GNU/Linux 12 (bookworm), ")
     assert not {"board", "gpu", "l4t", "power_mode"} & set(facts)
 
@@ -77,9 +77,12 @@ def test_locked_and_floating_clocks(machine):
     facts = probe(machine("orin-nano-jetpack6").root, silent)
     assert (facts["gpu_clocks"], facts["gpu_min_mhz"], facts["gpu_max_mhz"]) == ("locked", 1020, 1020)
     assert (facts["cpu_clocks"], facts["cpu_max_mhz"]) == ("locked", 1728)
+    assert "memory_clocks" not in facts, "nobody tells before JetPack 7"
     facts = probe(machine("orin-nx-jetpack6").root, silent)
     assert (facts["gpu_clocks"], facts["cpu_clocks"]) == ("floating", "floating")
     assert (facts["gpu_min_mhz"], facts["gpu_max_mhz"]) == (306, 408)
+    facts = probe(machine("orin-nx-jetpack7").root, silent)
+    assert (facts["memory_clocks"], facts["memory_min_mhz"], facts["memory_max_mhz"]) == ("floating", 204, 3199)
 
 
 def test_the_fastest_mode_has_another_number_on_each_board(machine):
@@ -89,6 +92,14 @@ def test_the_fastest_mode_has_another_number_on_each_board(machine):
     facts = probe(nano.root, silent)
     assert (facts["power_mode"], facts["fastest_power_mode"]) == ("15W", "MAXN_SUPER (sudo nvpmodel -m 2)")
     assert probe(machine("orin-nx-jetpack6").root, silent)["fastest_power_mode"] == "MAXN (sudo nvpmodel -m 0)"
+
+
+def test_a_board_whose_mode_was_never_chosen_runs_in_its_default(machine):
+    nano = machine("orin-nano-jetpack6")
+    nano.remove("var/lib/nvpmodel/status")
+    assert probe(nano.root, silent)["power_mode"] == "25W"
+    nano.remove("etc/nvpmodel.conf")
+    assert "power_mode" not in probe(nano.root, silent)
 
 
 def test_a_mode_without_a_name(machine):

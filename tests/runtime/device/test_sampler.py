@@ -72,13 +72,40 @@ def test_floating_clocks_are_not(machine):
     assert "GPU 306 to 408 MHz" in fault["fault"]
 
 
+def test_neither_is_a_memory_whose_clock_floats(machine):
+    time, nano = Time(), machine("orin-nano-jetpack7")
+    nano.write("sys/class/devfreq/bwmgr/min_freq", 204_000_000)
+    record = course(watch(nano, time), time, [nothing])
+    (fault,) = record["faults"]
+    assert (fault["fault"], fault["cure"]) == ("clocks float: memory 204 to 3199 MHz", "sudo jetson_clocks")
+
+
+def test_nor_a_board_that_hides_the_clock_of_its_gpu(machine):
+    time, nano = Time(), machine("orin-nano-jetpack6")
+    nano.remove("sys/class/devfreq/17000000.gpu/max_freq")
+    record = course(watch(nano, time), time, [nothing])
+    assert [fault["fault"] for fault in record["faults"]] == ["the GPU's clock cannot be read"]
+
+
 def test_neither_is_a_computer_that_shows_or_holds_no_clock(machine, tmp_path):
     time = Time()
     record = course(watch(machine("computer"), time), time, [nothing])
-    assert [fault["cure"] for fault in record["faults"]] == ["sudo cpupower frequency-set --governor performance"]
+    assert [fault["cure"] for fault in record["faults"]] == [
+        "sudo cpupower frequency-set --governor performance",
+        "echo 1 | sudo tee /sys/devices/system/cpu/intel_pstate/no_turbo",
+    ]
+    assert record["alarms"] == 1
     record = course(Sampler(tmp_path / "empty", clock=time, open_card=lambda: None), time, [nothing])
     assert record["faults"][0]["fault"] == "the clocks of this machine cannot be read"
     assert (record["power"], record["total_power"], record["others"]) == ({}, None, None)
+    assert (record["alarms"], record["throttled"]) == (0, None), "nothing rings where there is no bell"
+
+
+def test_a_computer_that_holds_its_clock_is_certified(machine):
+    time, computer = Time(), machine("computer")
+    computer.write("sys/devices/system/cpu/cpufreq/policy0/scaling_governor", "performance")
+    computer.write("sys/devices/system/cpu/intel_pstate/no_turbo", 1)
+    assert course(watch(computer, time), time, [nothing])["certified"]
 
 
 def test_a_card_that_is_held_back_or_floats(machine):

@@ -24,7 +24,8 @@ def test_rails_of_agx_orin(machine):
 
 def test_temperatures_clocks_and_load(machine):
     root = machine("orin-nano-jetpack6").root
-    assert readings(root, "temperature") == {"cpu": 51.25, "gpu": 52.5, "cv0": None, "tj": 53.125}
+    running = {"cpu": 51.25, "gpu": 52.5, "soc0": 50.5, "soc1": 49.875, "soc2": 50.031, "tj": 53.125}
+    assert readings(root, "temperature") == {**running, "cv0": None, "cv1": None, "cv2": None}
     assert readings(root, "clock") == {"GPU": 1020, "CPU 0": 1728, "CPU 4": 1728}
     assert readings(root, "load")["GPU"] == 0.87
 
@@ -80,10 +81,17 @@ def test_a_machine_without_any(machine):
     assert whole_power([]) == ()
 
 
-def test_load_of_the_gpu_by_the_kernels_name(machine):
-    nano = machine("orin-nano-jetpack7")
-    nano.remove("sys/devices/platform/gpu.0/load")
+@pytest.mark.parametrize("file", ["sys/devices/platform/gpu.0/load", "sys/devices/gpu.0/load"])
+def test_load_of_the_gpu_where_other_releases_have_it(machine, file):
+    nano = machine("orin-nano-jetpack6")
+    nano.remove("sys/class/devfreq/17000000.gpu/device/load")
     nano.write("sys/class/devfreq/15340000.vic/device/load", 20)
     assert "GPU" not in readings(nano.root, "load")
-    nano.write("sys/class/devfreq/17000000.gpu/device/load", 640)
+    nano.write(file, 640)
     assert readings(nano.root, "load")["GPU"] == 0.64
+
+
+def test_labels_of_channels_that_are_not_connected_may_be_empty(machine):
+    agx = machine("agx-orin-jetpack7")
+    agx.write("sys/bus/i2c/drivers/ina3221/1-0041/hwmon/hwmon2/in1_label", "\n")
+    assert len(readings(agx.root, "power")) == 4
