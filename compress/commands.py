@@ -208,7 +208,7 @@ def register_distill(subparsers: argparse._SubParsersAction) -> None:
     parser = subparsers.add_parser(
         "distill",
         help="teach a pruned network to see like its teacher again",
-        description="Draw a student's features towards its teacher's; heads learn from labels, or from the teacher.",
+        description="Draw a student's features and answers towards its teacher's; labels join where there are some.",
         epilog="examples:\n"
         "  %(prog)s pruned.safetensors --teacher teacher.safetensors --data scenes --out student.safetensors\n"
         "  %(prog)s pruned.safetensors --teacher teacher.safetensors --data few --unlabelled drive --out s.safetensors",
@@ -224,11 +224,17 @@ def register_distill(subparsers: argparse._SubParsersAction) -> None:
 def _add_distillation_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--features", type=float, default=0.5, help="weight of the feature distance")
     parser.add_argument(
+        "--answers",
+        type=float,
+        default=1.0,
+        help="weight of the distance to the teacher's answers beside labels; 0: heads learn from labels alone",
+    )
+    parser.add_argument(
         "--unlabelled",
         nargs="+",
         default=[],
         metavar="DIR[:N]",
-        help="pictures without labels, of any folder; the teacher's answers stand in",
+        help="pictures without labels, of any folder; heads learn from the teacher's answers alone",
     )
 
 
@@ -306,7 +312,7 @@ def _prune(arguments: argparse.Namespace) -> None:
 def _distill(arguments: argparse.Namespace) -> None:
     from compress.distill import DistillSettings, distill
 
-    settings = DistillSettings(features=arguments.features)
+    settings = DistillSettings(arguments.features, arguments.answers)
     training = training_settings(arguments, arguments.unlabelled)
     distill(arguments.model, arguments.teacher, training, settings, arguments.out, arguments.resume)
 
@@ -315,6 +321,6 @@ def _compress(arguments: argparse.Namespace) -> None:
     from compress.distill import DistillSettings
     from compress.rounds import compress
 
-    settings = DistillSettings(features=arguments.features)
+    settings = DistillSettings(arguments.features, arguments.answers)
     pruning, training = pruning_settings(arguments, rounds=2), training_settings(arguments, arguments.unlabelled)
     compress(arguments.model, pruning, training, settings, arguments.rounds, arguments.out, arguments.resume)

@@ -1,25 +1,25 @@
 """Teach a pruned student to see like its teacher: ``panoedge distill FILE --teacher FILE --data DIR --out FILE``.
 
 At each of the network's taps the student's features go through a 1x1 adapter, thrown away afterwards, towards the
-teacher's; both are normalised per channel. Heads are not distilled: they learn from labels, or, where frames have none,
-from what the teacher sees.
+teacher's; both are normalised per channel. Heads learn from labels, and from what the teacher answers
+(``compress.answers``).
 """
 
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from compress.answers import taught
 from compress.device import choose
 from compress.processes import summed
 from compress.train import TrainSettings, finish, run
 from perception import checkpoint
-from perception.boxes import nms
-from perception.errors import InputError
+from perception.errors import InputError, require
 from perception.files import check_writable, sha256
-from perception.networks.base import Decoded, Network, Targets
-from perception.tasks import DETECTION, DRIVABLE, LANE, MASK_TASKS
+from perception.networks.base import Network, Targets
 
 # Of each channel's own variance.
 RIDGE = 1e-3
@@ -31,13 +31,17 @@ class DistillSettings:
 
     Attributes:
         features: weight of the feature distance.
-        confidence: a teacher's box counts as an object from this score on.
-        overlap: IoU above which of two such boxes the weaker is dropped.
+        answers: weight of the distance to the teacher's answers for tasks that have labels; without, it counts fully.
     """
 
     features: float = 0.5
-    confidence: float = 0.4
-    overlap: float = 0.5
+    answers: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Raises InputError for weights that make no sense."""
+        for name in ("features", "answers"):
+            value = getattr(self, name)
+            require(0 <= value < math.inf, name, value, "at least 0")
 
 
 class Taps:
@@ -122,7 +126,7 @@ def distill(
 ) -> Network:
     """Train the student in ``source`` towards ``teacher`` and write it to ``out``.
 
-    For tasks that frames are not labelled for, the teacher's answers stand in.
+    Tasks that frames are not labelled for learn from the teacher's answers alone.
 
     Raises:
         InputError: for files or data that cannot be used, or networks that do not match.
@@ -148,9 +152,7 @@ def distill(
                 answer = guide(pictures)
             raw = student(pictures)
             apart = settings.features * distance(seen.features, shown.features)
-        if not set(targets.tasks) >= set(student.spec.tasks):
-            targets = _joined(targets, teacher_targets(guide, answer, pictures.shape, settings))
-        return {**student.losses(raw, targets), "features": apart}
+        return {**taught(student, raw, targets, guide, answer, settings.answers), "features": apart}
 
     trained, record = run(student, loss, training, compute, out, resume, distance)
     stage = {
@@ -164,46 +166,12 @@ def distill(
     return trained
 
 
-def teacher_targets(teacher: Network, raw: dict, size: torch.Size, settings: DistillSettings) -> Targets:
-    """What the teacher sees in a batch, as labels; those of a task that it does not have are empty.
-
-    Args:
-        teacher: on any device.
-        raw: what it answered.
-        size: of the batch, ``[N, ..., H, W]`` or ``[N, H, W]``.
-        settings: which boxes count.
-    """
-    decoded = teacher.decode(raw)
-    device = next(teacher.parameters()).device
-    masks = []
-    for task in MASK_TASKS:
-        seen = getattr(decoded, task)
-        nothing = torch.zeros(size[0], *size[-2:], dtype=torch.uint8, device=device)
-        masks.append(nothing if seen is None else (seen > teacher.spec.thresholds[task]).to(torch.uint8))
-    drivable, lane = masks
-    return Targets(_sure_boxes(decoded, settings).to(device), drivable, lane)
-
-
-def _joined(labels: Targets, seen: Targets) -> Targets:
-    """The labels of the tasks that have some, and what the teacher sees of the others."""
-    parts = {DETECTION: "boxes", DRIVABLE: "drivable", LANE: "lane"}
-    return seen._replace(**{part: getattr(labels, part) for task, part in parts.items() if task in labels.tasks})
-
-
-def _sure_boxes(decoded: Decoded, settings: DistillSettings) -> Tensor:
-    """Confident boxes after suppression, as in :class:`perception.networks.base.Targets`."""
-    rows = [torch.zeros(0, 5)]
-    if decoded.boxes is not None and decoded.scores is not None:
-        for number, (boxes, scores) in enumerate(zip(decoded.boxes.cpu(), decoded.scores.cpu(), strict=True)):
-            sure = scores >= settings.confidence
-            boxes, scores = boxes[sure].float(), scores[sure].float()
-            kept = nms(boxes.numpy(), scores.numpy(), settings.overlap, 300)
-            rows.append(nn.functional.pad(boxes[torch.from_numpy(kept)], (1, 0), value=number))
-    return torch.cat(rows)
-
-
 def _check_pair(student: Network, teacher: Network, source: Path, other: Path) -> None:
     if student.name != teacher.name:
         raise InputError(f"{other}: a {teacher.name} cannot teach the {student.name} in {source}")
+    if student.spec.tasks != teacher.spec.tasks:
+        raise InputError(
+            f"{other}: does {', '.join(teacher.spec.tasks)}, but {source} does {', '.join(student.spec.tasks)}"
+        )
     if student.spec.size != teacher.spec.size:
         raise InputError(f"{other}: input {teacher.spec.size}, but {source} takes {student.spec.size}")

@@ -14,7 +14,7 @@ from compress.plan import Budget, OutOfReach
 from compress.prune import PruneSettings, prune_checkpoint
 from compress.train import TrainSettings, state_file, train
 from compress.validate import validate
-from panoedge.ablate.settings import METHODS, NONE, TEACHER, AblationSettings, Cell
+from panoedge.ablate.settings import METHODS, NONE, RECOVERIES, TEACHER, AblationSettings, Cell
 from perception import checkpoint
 from perception.cost import cost
 from perception.data import open_dataset
@@ -82,10 +82,10 @@ class Study:
             prune_checkpoint(self.teacher, [Source(self.data)], self._pruning(cell), path)
             return path
         pruned = self.network(replace(cell, recovery=NONE))
-        if cell.recovery == "labels":
-            train("", {}, self._training(cell), path, start=pruned, resume=True)
+        if distillation := _distillation(cell):
+            distill(pruned, self.teacher, self._training(cell), distillation, path, resume=True)
         else:
-            distill(pruned, self.teacher, self._training(cell), DistillSettings(), path, resume=True)
+            train("", {}, self._training(cell), path, start=pruned, resume=True)
         return path
 
     def _pruning(self, cell: Cell) -> PruneSettings:
@@ -95,7 +95,7 @@ class Study:
 
     def _training(self, cell: Cell) -> TrainSettings:
         schedule = Schedule(self.settings.epochs, self.settings.batch, self.settings.lr, seed=cell.seed)
-        source = Source(self.data, labelled=cell.recovery != "kd")
+        source = Source(self.data, labelled=RECOVERIES[cell.recovery][0])
         return TrainSettings([source], schedule, validate_every=0, device=self.settings.device, cache=True)
 
     def _recipe(self, cell: Cell) -> dict[str, Any]:
@@ -104,7 +104,12 @@ class Study:
         if cell.method != TEACHER:
             recipe["pruning"] = asdict(replace(self._pruning(cell), device="auto", costs=self._costs))
         if cell.recovery != NONE:
-            recipe["recovery"] = {"kind": cell.recovery, **asdict(self._training(cell).schedule)}
+            distillation = _distillation(cell)
+            recipe["recovery"] = {
+                "labels": RECOVERIES[cell.recovery][0],
+                "distillation": asdict(distillation) if distillation else None,
+                **asdict(self._training(cell).schedule),
+            }
         return recipe
 
     @cached_property
@@ -123,3 +128,9 @@ class Study:
     def _file(self, folder: str, cell: Cell, recipe: dict[str, Any], suffix: str) -> Path:
         digest = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
         return self.out / folder / f"{cell.name}.{digest[:10]}{suffix}"
+
+
+def _distillation(cell: Cell) -> DistillSettings | None:
+    """None where nothing is learned from the teacher."""
+    _, changes = RECOVERIES[cell.recovery]
+    return None if changes is None else DistillSettings(**changes)

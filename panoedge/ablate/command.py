@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from compress.names import COST_KINDS
-from panoedge.ablate.settings import METHODS, AblationSettings, quick
+from panoedge.ablate.settings import METHODS, RECOVERIES, AblationSettings, quick
 
 
 def register(subparsers: argparse._SubParsersAction) -> None:
@@ -32,6 +32,9 @@ def register(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--methods", nargs="+", choices=tuple(METHODS), metavar="NAME", help=f"of {', '.join(METHODS)}")
     parser.add_argument("--contenders", nargs="*", choices=tuple(METHODS), metavar="NAME", help="those trained again")
     parser.add_argument("--shares", nargs="+", type=float, metavar="SHARE", help="budgets")
+    parser.add_argument(
+        "--recoveries", nargs="+", choices=tuple(RECOVERIES), metavar="NAME", help=f"of {', '.join(RECOVERIES)}"
+    )
     parser.add_argument("--recovery-shares", nargs="+", type=float, metavar="SHARE", help="budgets to recover from")
     parser.add_argument("--seeds", type=int, help="repetitions")
     parser.add_argument("--epochs", type=int, help="of each recovery")
@@ -43,7 +46,7 @@ def _run(arguments: argparse.Namespace) -> None:
     from panoedge.ablate.run import ablate
 
     changes: dict[str, Any] = {"kind": arguments.budget_kind, "costs": arguments.costs, "device": arguments.device}
-    for name in ("methods", "contenders", "shares", "recovery_shares", "seeds", "epochs", "frames"):
+    for name in ("methods", "contenders", "shares", "recoveries", "recovery_shares", "seeds", "epochs", "frames"):
         given = getattr(arguments, name)
         if given is not None:
             changes[name] = tuple(given) if isinstance(given, list) else given

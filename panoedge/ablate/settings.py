@@ -8,8 +8,16 @@ from perception.errors import InputError, require
 TEACHER = "teacher"
 OURS = "safe"
 NONE = "none"
-RECOVERIES = ("labels", "kd", "kd+labels")
 
+# What each recovery learns from: labels or not, and of the teacher what ``compress.distill.DistillSettings`` says,
+# changed so; nothing where None.
+RECOVERIES: dict[str, tuple[bool, dict[str, Any] | None]] = {
+    "labels": (True, None),
+    "kd": (False, {}),
+    "kd+labels": (True, {}),
+    # The paper's form, to be asked for by name: heads learn from labels alone.
+    "features+labels": (True, {"answers": 0.0}),
+}
 _PLAIN: dict[str, Any] = {"importance": "safe", "conflict": 0.0, "protect": 0.0, "refine": 0}
 _PENALISED = {**_PLAIN, "conflict": 0.5}
 # What each method changes of ``compress.prune.PruneSettings``.
@@ -40,7 +48,7 @@ class Cell:
     Attributes:
         method: a key of :data:`METHODS`, or ``teacher``.
         share: what may stay of the budget's kind.
-        recovery: ``none`` (batch norms measured again, no training) or one of :data:`RECOVERIES`.
+        recovery: ``none`` (batch norms measured again, no training) or a key of :data:`RECOVERIES`.
         seed: of calibration frames, of ``random`` and of training.
     """
 
@@ -79,7 +87,7 @@ class AblationSettings:
     costs: str | None = None
     shares: tuple[float, ...] = (0.85, 0.673, 0.5, 0.35)
     seeds: int = 3
-    recoveries: tuple[str, ...] = RECOVERIES
+    recoveries: tuple[str, ...] = tuple(RECOVERIES)[:3]
     contenders: tuple[str, ...] = ("taylor", OURS)
     recovery_shares: tuple[float, ...] = (0.5,)
     epochs: int = 3
@@ -96,6 +104,9 @@ class AblationSettings:
         for method in (*self.methods, *self.contenders):
             if method not in METHODS:
                 raise InputError(f"method {method!r}: choose from {', '.join(METHODS)}")
+        for recovery in self.recoveries:
+            if recovery not in RECOVERIES:
+                raise InputError(f"recovery {recovery!r}: choose from {', '.join(RECOVERIES)}")
         if OURS not in self.methods:
             raise InputError(f"methods {', '.join(self.methods)}: {OURS} is what the others are compared with; add it")
         for share in (*self.shares, *self.recovery_shares):

@@ -5,8 +5,9 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from perception.networks.divergence import divergence
 from perception.spec import InputSpec
-from perception.tasks import MASK_TASKS, TASKS, output_names
+from perception.tasks import DRIVABLE, LANE, MASK_TASKS, TASKS, output_names
 
 # A network's raw outputs by task; what stands under each task is the network's own affair.
 Raw = dict[str, Any]
@@ -43,6 +44,11 @@ class Decoded(NamedTuple):
     scores: Tensor | None = None
     drivable: Tensor | None = None
     lane: Tensor | None = None
+
+    @property
+    def masks(self) -> dict[str, Tensor]:
+        """Those that there are, by task."""
+        return {task: mask for task, mask in ((DRIVABLE, self.drivable), (LANE, self.lane)) if mask is not None}
 
 
 class Network(nn.Module):
@@ -81,6 +87,21 @@ class Network(nn.Module):
     def losses(self, raw: Raw, targets: Targets) -> dict[str, Tensor]:
         """One scalar a task, weighted so that their sum is the training loss."""
         raise NotImplementedError
+
+    def imitation(self, raw: Raw, answer: Raw) -> dict[str, Tensor]:
+        """How far ``raw`` is from what a teacher answered, one scalar a task: what pictures without labels teach.
+
+        Least where both are the same, which ``losses`` are not where the teacher is unsure. This one knows mask tasks;
+        a task that is left out learns from the teacher's answers as if they were labels.
+
+        Args:
+            raw: of this network.
+            answer: of a network of the same class to the same images, without gradients.
+        """
+        mine, other = (
+            {task: mask.float().logit(1e-6) for task, mask in self.decode(part).masks.items()} for part in (raw, answer)
+        )
+        return {task: divergence(logits, other[task]) for task, logits in mine.items()}
 
     def decode(self, raw: Raw) -> Decoded:
         """Raw outputs to boxes, scores and probabilities; traceable for export."""

@@ -15,7 +15,7 @@ from perception.errors import require
 from perception.geometry import check_size
 from perception.networks.base import Decoded, Network, Raw, Targets
 from perception.networks.layers import Concat, Upsample, chain, check_width, scaled
-from perception.networks.yolop_loss import yolop_losses
+from perception.networks.yolop_loss import yolop_imitation, yolop_losses
 from perception.spec import InputSpec
 from perception.tasks import DETECTION, DRIVABLE, LANE
 
@@ -267,6 +267,10 @@ class YOLOP(Network):
     def losses(self, raw: Raw, targets: Targets) -> dict[str, Tensor]:
         """Losses by task; see :mod:`perception.networks.yolop_loss`."""
         return yolop_losses(raw, targets, self._detect.anchors)
+
+    def imitation(self, raw: Raw, answer: Raw) -> dict[str, Tensor]:
+        """Distances by task; see :mod:`perception.networks.yolop_loss`."""
+        return yolop_imitation(raw, answer, self._detect.anchors)
 
     def decode(self, raw: Raw) -> Decoded:
         """The best ``CANDIDATES`` boxes an image, and foreground probabilities.

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from perception.networks.base import Raw, Targets
+from perception.networks.divergence import divergence
 from perception.networks.overlap import complete_iou
 from perception.tasks import DETECTION, DRIVABLE, LANE
 
@@ -38,6 +39,45 @@ def yolop_losses(raw: Raw, targets: Targets, anchors: Tensor) -> dict[str, Tenso
         LANE: MASK_GAIN * F.cross_entropy(lane, targets.lane.long())
         + LANE_IOU_GAIN * soft_iou_loss(lane, targets.lane),
     }
+
+
+def yolop_imitation(raw: Raw, answer: Raw, anchors: Tensor) -> dict[str, Tensor]:
+    """How far outputs are from a teacher's, by task; 0 where they are the same. Gains are those of
+    :func:`yolop_losses`.
+
+    Args:
+        raw: what ``YOLOP.forward`` returns.
+        answer: the same of the teacher.
+        anchors: ``[3, 3, 2]``, width and height in cells of their stride.
+    """
+    masks = {task: divergence(_foreground(raw[task]), _foreground(answer[task])) for task in (DRIVABLE, LANE)}
+    return {
+        DETECTION: detection_imitation(raw[DETECTION], answer[DETECTION], anchors),
+        **{task: MASK_GAIN * apart for task, apart in masks.items()},
+    }
+
+
+def detection_imitation(maps: list[Tensor], answers: list[Tensor], anchors: Tensor) -> Tensor:
+    """Divergence of objectness, and 1 - CIoU of boxes weighed by the teacher's, over three maps ``[N, 3, h, w, 6]``."""
+    total = maps[0].new_zeros((), dtype=torch.float32)
+    for level, (mine, other) in enumerate(zip(maps, answers, strict=True)):
+        mine, other = mine.float(), other.float()
+        sure = other[..., 4].sigmoid()
+        apart = 1 - complete_iou(_boxes(mine, anchors[level]), _boxes(other, anchors[level]))
+        total = total + BOX_GAIN * (sure * apart).sum() / (sure.sum() + 1)
+        total = total + OBJECTNESS_GAIN * OBJECTNESS_BALANCE[level] * divergence(mine[..., 4], other[..., 4])
+    return total
+
+
+def _boxes(logits: Tensor, anchors: Tensor) -> Tensor:
+    """``[N, 3, h, w, 6]`` to boxes in cells ``[N, 3, h, w, 4]``, their centres relative to the cell."""
+    centre = logits[..., 0:2].sigmoid() * 2 - 0.5
+    return torch.cat((centre, (logits[..., 2:4].sigmoid() * 2) ** 2 * anchors.view(1, -1, 1, 1, 2)), -1)
+
+
+def _foreground(logits: Tensor) -> Tensor:
+    """``[N, 2, H, W]`` of background and foreground to the logit of foreground ``[N, H, W]``."""
+    return logits[:, 1] - logits[:, 0]
 
 
 def soft_iou_loss(logits: Tensor, mask: Tensor) -> Tensor:

@@ -1,16 +1,16 @@
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
 
 from compress.augment import Augmentation
 from compress.data import Source
-from compress.distill import DistillSettings, FeatureDistance, Taps, distill, standardise, teacher_targets
+from compress.distill import DistillSettings, FeatureDistance, Taps, distill, standardise
 from compress.groups import ChannelGroups
 from compress.train import state_file
 from perception import checkpoint
 from perception.errors import InputError
-from perception.networks.base import Decoded
 from perception.networks.yolop import YOLOP
 from perception.tasks import TASKS
 
@@ -97,22 +97,6 @@ def test_taps_catch_what_the_modules_put_out(network):
     assert [tuple(part.shape[2:]) for part in taps.features.values()][:3] == [(8, 12), (4, 6), (2, 3)]
 
 
-def test_teacher_targets(network):
-    with torch.no_grad():
-        raw = network(torch.rand(2, 3, 64, 96))
-    decoded = network.decode(raw)
-    bar = float(decoded.scores.flatten().sort().values[-20])
-    targets = teacher_targets(network, raw, torch.Size((2, 3, 64, 96)), DistillSettings(confidence=bar, overlap=0.5))
-    assert 0 < len(targets.boxes) <= 20 and targets.boxes.shape[1] == 5
-    candidates = decoded.boxes[decoded.scores >= bar].tolist()
-    assert all(box in candidates for box in targets.boxes[:, 1:].tolist())
-    assert torch.equal(targets.lane, (decoded.lane > 0.5).to(torch.uint8))
-    assert teacher_targets(network, raw, torch.Size((2, 3, 64, 96)), DistillSettings(confidence=1.1)).boxes.shape == (
-        0,
-        5,
-    )
-
-
 def recorded_loss(folder, tag):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -155,27 +139,25 @@ def test_labels_of_unlabelled_data_are_not_read(files, settings, dataset, tmp_pa
 
 
 def test_few_labels_and_more_pictures_without(files, settings, dataset, tmp_path, capsys, monkeypatch):
-    """Batches are of one kind; where there are no labels the teacher's answers are asked for, and only there."""
+    """Batches are of one kind; labels are asked for where they are, and the teacher's answers everywhere."""
     shutil.copytree(dataset / "images/train", tmp_path / "pictures")
-    stood_in, taught = [], []
-
-    def counted(guide, raw, size, settings):
-        stood_in.append(size[0])
-        return teacher_targets(guide, raw, size, settings)
-
-    losses = YOLOP.losses
+    learned, imitated = [], []
+    losses, imitation = YOLOP.losses, YOLOP.imitation
 
     def noted(network, raw, targets):
-        taught.append(targets.tasks)
+        learned.append(targets.tasks)
         return losses(network, raw, targets)
 
-    monkeypatch.setattr("compress.distill.teacher_targets", counted)
+    def seen(network, raw, answer):
+        imitated.append(len(answer))
+        return imitation(network, raw, answer)
+
     monkeypatch.setattr(YOLOP, "losses", noted)
+    monkeypatch.setattr(YOLOP, "imitation", seen)
     sources = [Source(dataset), Source(tmp_path / "pictures", 2, labelled=False)]
     plan = settings({"epochs": 1, "batch": 2}, sources=sources, validate_every=1)
     distill(*files, plan, DistillSettings(), tmp_path / "s.safetensors")
-    assert stood_in == [2] * 6
-    assert taught == [TASKS] * 9
+    assert learned == [TASKS] * 3 and len(imitated) == 9
     assert "pictures: has no val split that can be measured on" in capsys.readouterr().err
     (row,) = checkpoint.load(tmp_path / "s.safetensors").history[-1]["validation"]
     assert row["epoch"] == 1 and "lane_IoU" in row
@@ -194,17 +176,28 @@ def test_networks_must_match(files, settings, tmp_path):
         distill(files[0], other, settings(), DistillSettings(), tmp_path / "x.safetensors")
 
 
+def test_tasks_must_match(files, settings, tmp_path, monkeypatch):
+    load = checkpoint.load
+
+    def lacking(path):
+        loaded = load(path)
+        if path == files[1]:
+            loaded.network.spec = replace(loaded.network.spec, tasks=("drivable", "lane"))
+        return loaded
+
+    monkeypatch.setattr("compress.distill.checkpoint.load", lacking)
+    with pytest.raises(InputError, match=r"teacher\.safetensors: does drivable, lane, but .* does detection, drivable"):
+        distill(*files, settings(), DistillSettings(), tmp_path / "x.safetensors")
+
+
+@pytest.mark.parametrize("name", ["features", "answers"])
+@pytest.mark.parametrize("value", [-1, float("nan"), float("inf")])
+def test_weights_that_make_no_sense(name, value):
+    with pytest.raises(InputError, match=name):
+        DistillSettings(**{name: value})
+
+
 def test_teacher_is_left_alone(files, settings, tmp_path):
     before = files[1].read_bytes()
     distill(*files, settings({"epochs": 1}), DistillSettings(), tmp_path / "x.safetensors")
     assert files[1].read_bytes() == before
-
-
-def test_teacher_without_a_task_leaves_it_empty(network, monkeypatch):
-    with torch.no_grad():
-        raw = network(torch.rand(2, 3, 64, 96))
-        lane = network.decode(raw).lane
-    monkeypatch.setattr(network, "decode", lambda raw: Decoded(lane=lane))
-    targets = teacher_targets(network, raw, torch.Size((2, 3, 64, 96)), DistillSettings())
-    assert targets.boxes.shape == (0, 5) and targets.drivable.shape == targets.lane.shape and not targets.drivable.any()
-    assert torch.equal(targets.lane, (lane > 0.5).to(torch.uint8))

@@ -98,7 +98,9 @@ def denoising_loss(boxes: Tensor, logits: Tensor, noised: Noised) -> Tensor:
     """
     layers, positives = len(boxes), len(noised.query)
     layer = torch.arange(layers, device=boxes.device).repeat_interleave(positives)
-    pairs = Pairs(layer, noised.image.repeat(layers), noised.query.repeat(layers), noised.truth.repeat(layers, 1))
+    truth = noised.truth.repeat(layers, 1)
+    sure = torch.ones_like(truth[:, 0])
+    pairs = Pairs(layer, noised.image.repeat(layers), noised.query.repeat(layers), truth, sure)
     return paired_loss(boxes, logits, pairs)
 
 

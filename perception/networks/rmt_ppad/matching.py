@@ -19,22 +19,25 @@ class Pairs(NamedTuple):
     Attributes:
         layer, image, query: int64 ``[P]``, where the prediction stands in ``[L, N, Q]``.
         truth: ``[P, 4]`` centre x, y, width, height, in [0, 1] of the image.
+        sure: ``[P]``, the probability that such a box is there; 1 of what is labelled.
     """
 
     layer: Tensor
     image: Tensor
     query: Tensor
     truth: Tensor
+    sure: Tensor
 
 
 @torch.no_grad()
-def match(boxes: Tensor, logits: Tensor, truth: Tensor) -> Pairs:
+def match(boxes: Tensor, logits: Tensor, truth: Tensor, sure: Tensor | None = None) -> Pairs:
     """Match every layer by itself.
 
     Args:
         boxes: ``[L, N, Q, 4]`` centre x, y, width, height, in [0, 1] of the image.
         logits: ``[L, N, Q, 1]``.
         truth: ``[M, 5]`` index of the image in the batch, then a box like ``boxes``.
+        sure: ``[M]``, see :class:`Pairs`; 1 where absent.
 
     Returns:
         ``min(Q, boxes of the image)`` pairs for every layer and image.
@@ -53,7 +56,8 @@ def match(boxes: Tensor, logits: Tensor, truth: Tensor) -> Pairs:
         for query, column in zip(*linear_sum_assignment(matrix), strict=True)
     ]
     layer, image, query, row = torch.tensor(found, device=boxes.device).view(-1, 4).long().unbind(1)
-    return Pairs(layer, image, query, truth[row, 1:])
+    sure = torch.ones_like(truth[:, 0]) if sure is None else sure
+    return Pairs(layer, image, query, truth[row, 1:], sure[row])
 
 
 def cost(boxes: Tensor, logits: Tensor, truth: Tensor) -> Tensor:

@@ -20,7 +20,13 @@ from perception.networks.rmt_ppad.denoising import denoising_loss, noised_querie
 from perception.networks.rmt_ppad.encoder import AIFI, RepC3
 from perception.networks.rmt_ppad.head import Head
 from perception.networks.rmt_ppad.layers import Conv, DepthwiseConv, RepConv
-from perception.networks.rmt_ppad.losses import detection_loss, drivable_loss, lane_loss
+from perception.networks.rmt_ppad.losses import (
+    detection_imitation,
+    detection_loss,
+    drivable_loss,
+    lane_loss,
+    mask_imitation,
+)
 from perception.networks.rmt_ppad.outputs import Detections
 from perception.spec import InputSpec
 from perception.tasks import DETECTION, DRIVABLE, LANE
@@ -192,6 +198,15 @@ class RMTPPAD(Network):
             DETECTION: detection,
             DRIVABLE: drivable_loss(raw[DRIVABLE], targets.drivable),
             LANE: lane_loss(raw[LANE], targets.lane),
+        }
+
+    def imitation(self, raw: Raw, answer: Raw) -> dict[str, Tensor]:
+        """Distances by task; every layer of the detector is led to what the teacher's last one found."""
+        found, other = raw[DETECTION], answer[DETECTION]
+        scores = other.logits[-1].float().squeeze(-1).sigmoid()
+        return {
+            DETECTION: detection_imitation(found.boxes, found.logits, other.boxes[-1], scores),
+            **{task: mask_imitation(raw[task], answer[task]) for task in (DRIVABLE, LANE)},
         }
 
     def decode(self, raw: Raw) -> Decoded:

@@ -1,3 +1,4 @@
+import itertools
 import json
 
 import pytest
@@ -9,7 +10,7 @@ from dataclasses import replace
 from compress.train import state_file
 from panoedge.ablate.cells import Study
 from panoedge.ablate.rows import COSTS, rows
-from panoedge.ablate.settings import AblationSettings, Cell
+from panoedge.ablate.settings import RECOVERIES, AblationSettings, Cell
 from perception import checkpoint
 
 TINY = AblationSettings(
@@ -73,6 +74,8 @@ def test_other_settings_are_other_cells(study):
         other = Study(study.teacher, study.data, replace(TINY, **changed), study.out)
         assert other.result(cell)["recipe"] != study.result(cell)["recipe"]
         assert len(written(study)) == before + 1
+    trained = [study._recipe(Cell("safe", 0.8, recovery, 0))["recovery"] for recovery in RECOVERIES]
+    assert all(a != b for a, b in itertools.combinations(trained, 2))
     # What only recoveries depend on changes nothing here.
     Study(study.teacher, study.data, replace(TINY, epochs=9), study.out).result(cell)
     assert len(written(study)) == before + 1

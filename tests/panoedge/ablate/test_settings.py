@@ -1,6 +1,6 @@
 import pytest
 
-from panoedge.ablate.settings import METHODS, AblationSettings, Cell, quick
+from panoedge.ablate.settings import METHODS, RECOVERIES, AblationSettings, Cell, quick
 from perception.errors import InputError
 
 
@@ -39,11 +39,20 @@ def test_methods_are_settings_of_pruning(method):
         {"shares": (1.2,)},
         {"seeds": 0},
         {"kind": "latency"},
+        {"recoveries": ("rest",)},
     ],
 )
 def test_settings_that_make_no_sense(wrong):
     with pytest.raises(InputError):
         AblationSettings(**wrong)
+
+
+@pytest.mark.parametrize("recovery", RECOVERIES)
+def test_recoveries_are_settings_of_distillation(recovery):
+    distillation = pytest.importorskip("compress.distill")
+    labelled, changes = RECOVERIES[recovery]
+    assert labelled == ("labels" in recovery)
+    assert changes is None or distillation.DistillSettings(**changes)
 
 
 def test_names_are_file_names():

@@ -51,6 +51,16 @@ def test_deploy_form_takes_and_gives_bytes():
     assert torch.allclose(drivable_mean, pictures()[..., 0].float().mean((1, 2)) / 255)
 
 
+def test_imitation_of_masks():
+    network = _Plain()
+    raw, other = ({"images": torch.rand(2, 3, 4, 6, generator=torch.Generator().manual_seed(seed))} for seed in (0, 1))
+    same = network.imitation(raw, raw)
+    assert list(same) == ["drivable", "lane"] and all(abs(value) < 1e-6 for value in same.values())
+    p, q = raw["images"][:, 1], other["images"][:, 1]
+    expected = (q * (q / p).log() + (1 - q) * ((1 - q) / (1 - p)).log()).mean()
+    assert network.imitation(raw, other)["lane"].item() == pytest.approx(expected.item(), rel=1e-3)
+
+
 def test_what_is_deployed_is_the_fused_form():
     class Fusible(_Plain):
         def fused(self):

@@ -5,7 +5,8 @@ import torch
 
 from perception.networks.base import Targets
 from perception.networks.yolop import ANCHORS, STRIDES
-from perception.networks.yolop_loss import assign, detection_loss, soft_iou_loss, yolop_losses
+from perception.networks.yolop_loss import assign, detection_loss, soft_iou_loss, yolop_imitation, yolop_losses
+from perception.tasks import DETECTION, DRIVABLE, LANE, TASKS
 
 CELLS = torch.tensor(ANCHORS, dtype=torch.float32) / torch.tensor(STRIDES).view(3, 1, 1)
 
@@ -130,3 +131,45 @@ def test_mask_losses_are_weighted_cross_entropies():
     )
     assert losses["drivable"].item() == pytest.approx(0.2 * math.log(2))
     assert losses["lane"].item() == pytest.approx(0.2 * math.log(2) + 0.2 * soft_iou_loss(zeros, labels).item())
+
+
+def answers(seed=0, **changed):
+    """Random logits of all tasks; those of a box look at one cell of the first stride."""
+    generator = torch.Generator().manual_seed(seed)
+    shapes = [(2, 3, 64 // stride, 96 // stride, 6) for stride in STRIDES]
+    raw = {DETECTION: [torch.randn(shape, generator=generator) for shape in shapes]}
+    raw |= {task: torch.randn(2, 2, 64, 96, generator=generator) for task in (DRIVABLE, LANE)}
+    return raw | changed
+
+
+def test_nothing_is_left_to_imitate_where_answers_are_the_same():
+    mine, teacher = answers(), answers()
+    parts = [*mine[DETECTION], mine[DRIVABLE], mine[LANE]]
+    for part in parts:
+        part.requires_grad_()
+    found = yolop_imitation(mine, teacher, CELLS)
+    assert list(found) == list(TASKS)
+    assert all(value.item() == pytest.approx(0, abs=1e-6) for value in found.values())
+    gradients = torch.autograd.grad(sum(found.values()), parts)
+    assert max(gradient.abs().max().item() for gradient in gradients) < 1e-6
+    assert all(value > 0.01 for value in yolop_imitation(answers(1), teacher, CELLS).values())
+
+
+def test_boxes_are_imitated_where_the_teacher_is_sure():
+    teacher = answers()
+    for level in teacher[DETECTION]:
+        level[..., 4] = -20
+    teacher[DETECTION][0][0, 0, 2, 3, 4] = 20
+    elsewhere, there = (answers() | {DETECTION: [level.clone() for level in teacher[DETECTION]]} for _ in range(2))
+    elsewhere[DETECTION][0][1, 1, 0, 0, :4] += 1
+    there[DETECTION][0][0, 0, 2, 3, :4] += 1
+    assert yolop_imitation(elsewhere, teacher, CELLS)[DETECTION].item() == pytest.approx(0, abs=1e-6)
+    assert yolop_imitation(there, teacher, CELLS)[DETECTION].item() > 0.001
+
+
+def test_labels_made_of_an_unsure_mask_would_widen_it():
+    """Why teachers are not imitated by the losses for labels: these push a pixel up that the teacher gives 60 %."""
+    unsure = torch.tensor(0.6).logit().expand(1, 2, 8, 8) * torch.tensor([0.0, 1.0]).view(1, 2, 1, 1)
+    logits = unsure.clone().requires_grad_()
+    loss = soft_iou_loss(logits, (unsure[:, 1] > 0).byte())
+    assert (torch.autograd.grad(loss, logits)[0][:, 1] < 0).all()

@@ -3,7 +3,14 @@ import math
 import pytest
 import torch
 
-from perception.networks.rmt_ppad.losses import detection_loss, drivable_loss, lane_loss, tversky_loss
+from perception.networks.rmt_ppad.losses import (
+    FAINT,
+    detection_imitation,
+    detection_loss,
+    drivable_loss,
+    lane_loss,
+    tversky_loss,
+)
 
 LOG2, LOG4 = math.log(2), math.log(4)
 EMPTY = torch.zeros(0, 5)
@@ -78,6 +85,30 @@ def test_order_of_queries_and_boxes_does_not_matter():
     order = torch.randperm(10, generator=torch.Generator().manual_seed(0))
     assert detection_loss(boxes[:, :, order], logits[:, :, order], truth).item() == pytest.approx(expected, rel=1e-5)
     assert detection_loss(boxes, logits, truth[[4, 1, 5, 0, 3, 2]]).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_sure_boxes_of_another_network_are_like_labels():
+    boxes, logits, truth = scene()
+    seen, scores = truth[:, 1:].view(2, 3, 4), torch.ones(2, 3)
+    labels = detection_loss(boxes, logits, truth)
+    assert detection_imitation(boxes, logits, seen, scores).item() == pytest.approx(labels.item(), rel=1e-5)
+    # And faint ones are nothing.
+    more = torch.cat((seen, torch.rand(2, 5, 4)), 1)
+    faint = torch.cat((scores, torch.full((2, 5), 0.9 * FAINT)), 1)
+    assert detection_imitation(boxes, logits, more, faint).item() == pytest.approx(labels.item(), rel=1e-5)
+    nothing = detection_imitation(boxes, logits, more, torch.zeros(2, 8))
+    assert nothing.item() == pytest.approx(detection_loss(boxes, logits, EMPTY).item(), rel=1e-5)
+
+
+def test_the_score_of_another_network_is_what_is_learned():
+    """A query on the other's box: no gradient at its score, and towards it from both sides."""
+    box = torch.tensor([0.5, 0.5, 0.2, 0.2]).view(1, 1, 1, 4)
+    slopes = []
+    for probability in (0.2, 0.3, 0.4):
+        logit = torch.tensor(probability).logit().view(1, 1, 1, 1).requires_grad_()
+        loss = detection_imitation(box, logit, box[0], torch.full((1, 1), 0.3))
+        slopes.append(torch.autograd.grad(loss, logit)[0].item())
+    assert slopes[0] < -0.01 and abs(slopes[1]) < 1e-6 and slopes[2] > 0.01
 
 
 def test_following_the_gradient_finds_the_boxes():

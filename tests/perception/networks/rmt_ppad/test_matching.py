@@ -88,6 +88,15 @@ def test_queries_that_stand_on_a_box_answer_for_it():
     assert torch.equal(boxes[pairs.layer, pairs.image, pairs.query], pairs.truth)
 
 
+def test_pairs_know_how_sure_their_boxes_are():
+    boxes, logits, truth = scene()
+    sure = torch.linspace(0.1, 0.9, len(truth))
+    pairs = match(boxes, logits, truth, sure)
+    rows = [(truth[:, 1:] == box).all(1).nonzero().item() for box in pairs.truth]
+    assert torch.equal(pairs.sure, sure[rows])
+    assert torch.equal(match(boxes, logits, truth).sure, torch.ones(len(rows)))
+
+
 def test_the_surer_of_two_equal_boxes_answers():
     boxes = torch.full((1, 1, 2, 4), 0.5)
     pairs = match(boxes, torch.tensor([[[[-1.0], [1.0]]]]), torch.tensor([[0, 0.5, 0.5, 0.4, 0.4]]))
