@@ -7,6 +7,7 @@ DRIVER = "libcuda.so.1"
 # CUdevice_attribute of CUDA's driver API.
 _MAJOR, _MINOR = 75, 76
 _NAME_LENGTH = 256
+_ADDRESS_LENGTH = 32
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,10 @@ class Gpu:
 
 def find_gpu(driver: str = DRIVER) -> Gpu | None:
     """The first GPU that CUDA shows to this process; None without a driver or a GPU."""
-    try:
-        cuda = ctypes.CDLL(driver)
-    except OSError:
+    opened = _open(driver)
+    if opened is None:
         return None
-    device = ctypes.c_int()
-    if cuda.cuInit(0) or cuda.cuDeviceGet(ctypes.byref(device), 0):
-        return None
+    cuda, device = opened
     name = ctypes.create_string_buffer(_NAME_LENGTH)
     numbers = ctypes.c_int(), ctypes.c_int()
     failed = cuda.cuDeviceGetName(name, _NAME_LENGTH, device)
@@ -42,3 +40,22 @@ def find_gpu(driver: str = DRIVER) -> Gpu | None:
     if failed:
         return None
     return Gpu(name.value.decode(errors="replace"), ".".join(str(number.value) for number in numbers))
+
+
+def pci_address(driver: str = DRIVER) -> str:
+    """Where the same GPU sits, such as ``0000:65:00.0``: other tools count GPUs in another order. "" without one."""
+    opened = _open(driver)
+    address = ctypes.create_string_buffer(_ADDRESS_LENGTH)
+    if opened is None or opened[0].cuDeviceGetPCIBusId(address, _ADDRESS_LENGTH, opened[1]):
+        return ""
+    return address.value.decode()
+
+
+def _open(driver: str) -> tuple[ctypes.CDLL, ctypes.c_int] | None:
+    """The driver, and the first GPU that it shows to this process."""
+    try:
+        cuda = ctypes.CDLL(driver)
+    except OSError:
+        return None
+    device = ctypes.c_int()
+    return None if cuda.cuInit(0) or cuda.cuDeviceGet(ctypes.byref(device), 0) else (cuda, device)

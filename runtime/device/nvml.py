@@ -1,11 +1,14 @@
-"""The first NVIDIA GPU of a computer through the driver's own library, which needs no package.
+"""The NVIDIA GPU of a computer through the driver's own library, which needs no package.
 
 Functions and constants from NVIDIA's NVML API reference. Not tried on a GPU by us: tests use a stand-in library.
 """
 
 import ctypes
 import os
+from collections.abc import Callable
 from typing import Any
+
+from perception.gpu import pci_address
 
 _LIBRARY = "libnvidia-ml.so.1"
 _SUCCESS = 0
@@ -105,15 +108,22 @@ class Gpu:
         return found.value if status == _SUCCESS else None
 
 
-def open_gpu() -> Gpu | None:
-    """The first GPU; None without a driver or a GPU."""
+def open_gpu(name: str = _LIBRARY, address: Callable[[], str] = pci_address) -> Gpu | None:
+    """The GPU that CUDA computes on, else the first; None without a driver or a GPU.
+
+    Args:
+        name: of NVML's library.
+        address: says where that GPU sits, "" if nobody knows.
+    """
     try:
-        library = ctypes.CDLL(_LIBRARY)
+        library = ctypes.CDLL(name)
     except OSError:
         return None
     handle = ctypes.c_void_p()
     if library.nvmlInit_v2() != _SUCCESS:
         return None
-    if library.nvmlDeviceGetHandleByIndex_v2(0, ctypes.byref(handle)) != _SUCCESS:
+    place = address().encode()
+    found = bool(place) and library.nvmlDeviceGetHandleByPciBusId_v2(place, ctypes.byref(handle)) == _SUCCESS
+    if not found and library.nvmlDeviceGetHandleByIndex_v2(0, ctypes.byref(handle)) != _SUCCESS:
         return None
     return Gpu(library, handle)

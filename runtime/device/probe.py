@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from perception.gpu import pci_address
 from runtime.device import board
 from runtime.device.clocks import clocks, turbo
 from runtime.device.files import read_text
@@ -37,14 +38,15 @@ def ask(command: Sequence[str]) -> str:
     return done.stdout
 
 
-def probe(root: Path = Path("/"), ask: Ask = ask) -> Facts:
+def probe(root: Path = Path("/"), ask: Ask = ask, address: Callable[[], str] = pci_address) -> Facts:
     """Facts about this machine, flat, for the ``device`` part of a report.
 
     Args:
         root: where ``proc``, ``sys``, ``etc`` and ``var`` lie.
         ask: runs ``nvidia-smi``.
+        address: says where the GPU sits that CUDA computes on, "" if nobody knows.
     """
-    machine = {**_processor(root), **_clocks(root), **_graphics(ask), **board.describe(root)}
+    machine = {**_processor(root), **_clocks(root), **_graphics(ask, address()), **board.describe(root)}
     name = machine.get("board") or machine.get("gpu") or machine["cpu"]
     return {
         "name": name,
@@ -88,8 +90,10 @@ def _clocks(root: Path) -> Facts:
     return facts
 
 
-def _graphics(ask: Ask) -> Facts:
-    answer = ask(["nvidia-smi", f"--query-gpu={','.join(_GPU_QUERY.values())}", "--format=csv,noheader"])
+def _graphics(ask: Ask, address: str) -> Facts:
+    question = ["nvidia-smi", f"--query-gpu={','.join(_GPU_QUERY.values())}", "--format=csv,noheader"]
+    # Where it knows no such address, as on a board, it answers for all: the first counts.
+    answer = (ask([*question, f"--id={address}"]) if address else "") or ask(question)
     values = [value.strip() for value in answer.partition("\n")[0].split(",")]
     if len(values) != len(_GPU_QUERY):
         return {}

@@ -3,7 +3,7 @@ import subprocess
 
 import pytest
 
-from perception.gpu import Gpu, find_gpu
+from perception.gpu import Gpu, find_gpu, pci_address
 
 # A driver with one board on it, and the calls that fail where %s says so.
 _DRIVER = r"""
@@ -14,6 +14,10 @@ int cuDeviceGetName(char *name, int length, int device) { strncpy(name, "Orin", 
 int cuDeviceGetAttribute(int *value, int attribute, int device) {
     *value = attribute == 75 ? 8 : attribute == 76 ? 7 : -1;
     return %(attribute)d;
+}
+int cuDeviceGetPCIBusId(char *address, int length, int device) {
+    strncpy(address, "0000:65:00.0", length);
+    return device != 7;
 }
 """
 
@@ -37,6 +41,7 @@ def test_the_gpu_of_a_driver(driver):
     found = find_gpu(driver())
     assert found == Gpu("Orin", "8.7")
     assert str(found) == "Orin (compute capability 8.7)"
+    assert pci_address(driver()) == "0000:65:00.0"
 
 
 @pytest.mark.parametrize("failing", ["init", "get", "attribute"])
@@ -46,3 +51,4 @@ def test_a_driver_without_a_gpu(driver, failing):
 
 def test_no_driver(tmp_path):
     assert find_gpu(str(tmp_path / "libcuda.so.1")) is None
+    assert pci_address(str(tmp_path / "libcuda.so.1")) == ""

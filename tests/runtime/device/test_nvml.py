@@ -2,13 +2,27 @@
 
 import ctypes
 import os
+import shutil
+import subprocess
 
 import pytest
 
-from runtime.device.nvml import Gpu
+from runtime.device.nvml import Gpu, open_gpu
 from runtime.device.sensors import sensors
 
 REFUSED = 3
+# Two cards that draw 1 and 2 W; CUDA may count them the other way round.
+NVML = """
+#include <string.h>
+static int cards[] = {1000, 2000};
+int nvmlInit_v2(void) { return 0; }
+int nvmlDeviceGetHandleByIndex_v2(unsigned index, void **handle) { *handle = &cards[index]; return 0; }
+int nvmlDeviceGetHandleByPciBusId_v2(const char *address, void **handle) {
+    *handle = &cards[1];
+    return strcmp(address, "0000:65:00.0") ? 6 : 0;
+}
+int nvmlDeviceGetPowerUsage(void *handle, unsigned *milliwatts) { *milliwatts = *(int *)handle; return 0; }
+"""
 
 
 class Library:
@@ -99,3 +113,17 @@ def test_memory_of_processes_under_an_old_driver():
 )
 def test_why_a_card_is_slow(bits, reasons):
     assert gpu(reasons=bits).slowed() == reasons
+
+
+@pytest.mark.parametrize(("address", "watts"), [("0000:65:00.0", 2), ("0000:00:00.0", 1), ("", 1)])
+def test_the_card_that_computes_is_watched(tmp_path, address, watts):
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("needs a C compiler")
+    (tmp_path / "nvml.c").write_text(NVML)
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", tmp_path / "nvml.so", tmp_path / "nvml.c"], check=True)
+    assert open_gpu(str(tmp_path / "nvml.so"), lambda: address).watts() == watts
+
+
+def test_no_driver(tmp_path):
+    assert open_gpu(str(tmp_path / "nvml.so"), lambda: "") is None

@@ -33,6 +33,18 @@ def test_graphics_card(machine):
     assert facts["compute_capability"] == "8.9"
 
 
+def test_the_card_that_computes_is_described(machine):
+    def answer(command):
+        first, second = "NVIDIA X1, 550.54, 8192 MiB, 150.00 W, 8.9\n", "NVIDIA X2, 550.54, 8192 MiB, 150.00 W, 9.0\n"
+        asked = [option for option in command if option.startswith("--id=")]
+        return {"--id=0000:65:00.0": second}.get(asked[0], "") if asked else first + second
+
+    root = machine("computer").root
+    assert probe(root, answer, lambda: "0000:65:00.0")["gpu"] == "NVIDIA X2"
+    assert probe(root, answer, lambda: "0000:00:00.0")["gpu"] == "NVIDIA X1"
+    assert probe(root, answer, lambda: "")["gpu"] == "NVIDIA X1"
+
+
 def test_a_jetson_keeps_what_its_nvidia_smi_knows(machine):
     facts = probe(machine("orin-nano-jetpack6").root, lambda command: "Orin (nvgpu), 540.4.0, [N/A], [N/A], [N/A]\n")
     assert facts["name"] == facts["board"]
