@@ -1,5 +1,6 @@
 """How far TensorRT is with a build, on standard error."""
 
+import threading
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -13,7 +14,8 @@ _PERCENT = 100
 class Phases:
     """The phases of a build, which lie within one another, as one share of the whole.
 
-    A phase is as far as the steps it has done and the part that the phase within it has done of the next one.
+    A phase is as far as the steps it has done and the part that the phase within it has done of the next one. Names are
+    TensorRT's: unique within one hierarchy, of which several may be under way, so one may be over before it is done.
     """
 
     def __init__(self) -> None:
@@ -44,7 +46,7 @@ class Phases:
 
     def text(self, phase: str) -> str:
         """``phase`` and its steps."""
-        return f"{phase} {self._done[phase]}/{self._steps[phase]}"
+        return f"{phase} {self._done[phase]}/{self._steps[phase]}" if phase in self._steps else phase
 
 
 def watched_build(trt: ModuleType, builder: Any, network: Any, config: Any, label: str) -> Any:
@@ -67,18 +69,23 @@ def _monitor(trt: Any, progress: Progress, interrupted: Callable[[], bool]) -> A
         def __init__(self):
             trt.IProgressMonitor.__init__(self)
             self._phases = Phases()
+            # TensorRT calls from several threads of its own.
+            self._lock = threading.Lock()
 
         def phase_start(self, phase_name: str, parent_phase: str | None, num_steps: int) -> None:
-            self._phases.start(phase_name, parent_phase, num_steps)
+            with self._lock:
+                self._phases.start(phase_name, parent_phase, num_steps)
 
         def step_complete(self, phase_name: str, step: int) -> bool:
-            self._phases.step(phase_name, step)
-            # Phases that come again within one step would take the share back; 100 is for the end.
-            now = min(int(_PERCENT * self._phases.share(phase_name)), _PERCENT - 1)
-            progress.step(max(now - progress.done, 0), self._phases.text(phase_name))
+            with self._lock:
+                self._phases.step(phase_name, step)
+                # Phases that come again within one step would take the share back; 100 is for the end.
+                now = min(int(_PERCENT * self._phases.share(phase_name)), _PERCENT - 1)
+                progress.step(max(now - progress.done, 0), self._phases.text(phase_name))
             return not interrupted()  # False ends the build
 
         def phase_finish(self, phase_name: str) -> None:
-            self._phases.finish(phase_name)
+            with self._lock:
+                self._phases.finish(phase_name)
 
     return Monitor()

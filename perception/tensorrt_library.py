@@ -26,7 +26,7 @@ _CAUSES = (
     (("cudaerror 100", "error: 100", "error 100", "no cuda-capable device"), "no NVIDIA GPU here"),
     (
         ("out of memory", "outofmemory", "insufficient memory", "insufficient device memory"),
-        "not enough GPU memory; close other programs, or allow less with --workspace",
+        "not enough GPU memory; close other programs, or build with a smaller --workspace",
     ),
     (
         ("could not find any implementation",),

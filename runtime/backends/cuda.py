@@ -33,16 +33,19 @@ class Device:
     def __init__(self, path: Path):
         self._path = path
         self._cuda = _import(path)
+        attribute = self._cuda.device_attribute
         try:
             self._cuda.init()
             device = self._cuda.Device(0)
+            self.mapped = all(
+                device.get_attribute(which) for which in (attribute.INTEGRATED, attribute.CAN_MAP_HOST_MEMORY)
+            )
+            # A context alone takes some hundred megabytes.
+            self._context = device.retain_primary_context()
+        except self._cuda.MemoryError:
+            raise self._too_little_memory() from None
         except self._cuda.Error as error:
             raise InputError(f"{path}: needs an NVIDIA GPU and its driver ({error})") from None
-        attribute = self._cuda.device_attribute
-        self.mapped = all(
-            device.get_attribute(which) for which in (attribute.INTEGRATED, attribute.CAN_MAP_HOST_MEMORY)
-        )
-        self._context = device.retain_primary_context()
 
     @contextmanager
     def active(self) -> Iterator[None]:
@@ -71,7 +74,7 @@ class Device:
         try:
             return Buffer(self._cuda, shape, dtype, self.mapped)
         except self._cuda.MemoryError:
-            raise InputError(f"{self._path}: not enough GPU memory; close other programs") from None
+            raise self._too_little_memory() from None
 
     def graph(self, stream: Stream, enqueue: Callable[[], None]) -> Graph | None:
         """What ``enqueue`` puts into ``stream``, to be launched as a whole; None where that cannot be captured."""
@@ -84,6 +87,9 @@ class Device:
         self._context.detach()
         # To pycuda it is no longer current then; the driver leaves it so until it is told.
         ctypes.CDLL(DRIVER).cuCtxPopCurrent_v2(ctypes.byref(ctypes.c_void_p()))
+
+    def _too_little_memory(self) -> InputError:
+        return InputError(f"{self._path}: not enough GPU memory; close other programs")
 
 
 class Buffer:

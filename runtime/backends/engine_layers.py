@@ -1,23 +1,25 @@
 """TensorRT's own profiler: what each layer of an engine takes, and the nodes of the ONNX file that it was made of."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from runtime.backends import TimedLayer
 from runtime.backends.cuda import Stream
 
 
-def timed_layers(trt: Any, engine: Any, addresses: Mapping[str, int], stream: Stream, count: int) -> list[TimedLayer]:
+def timed_layers(
+    trt: Any, engine: Any, context: Any, enqueue: Callable[[], None], stream: Stream, count: int
+) -> list[TimedLayer]:
     """Run an engine ``count`` times, layer by layer.
-
-    In an execution context of its own: one with a profiler waits after every inference, and cannot be captured.
 
     Args:
         trt: the module of TensorRT, or of TensorRT-RTX.
         engine: ``ICudaEngine``, built with detailed profiling verbosity.
-        addresses: on the GPU, of the input and all outputs by name.
-        stream: to run in.
+        context: an execution context of it for nothing else: one with a profiler waits after every inference, and
+            cannot be captured.
+        enqueue: puts an inference in ``context`` into ``stream``.
+        stream: to wait for.
         count: how often.
     """
     times: dict[str, list[float]] = {}
@@ -30,12 +32,9 @@ def timed_layers(trt: Any, engine: Any, addresses: Mapping[str, int], stream: St
             times.setdefault(layer_name, []).append(ms)
 
     clock = Clock()
-    context = engine.create_execution_context()
     context.profiler = clock
-    for name, address in addresses.items():
-        context.set_tensor_address(name, address)
     for _ in range(count):
-        context.execute_async_v3(stream.handle)
+        enqueue()
         stream.synchronize()
     inspector = engine.create_engine_inspector()
     said = _said(json.loads(inspector.get_engine_information(trt.LayerInformationFormat.JSON)))

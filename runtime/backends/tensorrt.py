@@ -127,8 +127,10 @@ class TensorRT:
             flight = self._next()
             flight.upload(images, self._copy_in)
             self._copy_in.synchronize()
-            addresses = {name: buffer.address for name, buffer in flight.buffers.items()}
-            return timed_layers(self._trt, self._engine, addresses, self._compute, count)
+            context = self._new_context()
+            return timed_layers(
+                self._trt, self._engine, context, lambda: self._enqueue(flight, context), self._compute, count
+            )
 
     def memory(self) -> DeviceMemory:
         """As it was when the engine had been loaded."""
@@ -175,9 +177,13 @@ class TensorRT:
     def _load(self) -> None:
         self._runtime = self._journal.start(self._trt.Runtime, self.path)
         self._engine = self._runtime.deserialize_cuda_engine(self.path.read_bytes())
-        self._context = self._engine.create_execution_context() if self._engine else None
-        if self._context is None:
+        self._context = self._new_context()
+
+    def _new_context(self) -> Any:
+        context = self._engine.create_execution_context() if self._engine else None
+        if context is None:
             raise InputError(f"{self.path}: cannot be run: {self._journal.cause()}")
+        return context
 
     def _taken(self, device: Device, free: int) -> DeviceMemory:
         """Of the memory that was ``free`` before."""
@@ -201,9 +207,9 @@ class TensorRT:
         flight = Flight(device, self._tensors)
         try:
             # TensorRT wants to have run once before it is captured.
-            self._enqueue(flight)
+            self._enqueue(flight, self._context)
             self._compute.synchronize()
-            flight.graph = device.graph(self._compute, lambda: self._enqueue(flight))
+            flight.graph = device.graph(self._compute, lambda: self._enqueue(flight, self._context))
         except BaseException:
             flight.free()
             raise
@@ -218,12 +224,12 @@ class TensorRT:
         if flight.graph:
             flight.graph.launch()
         else:
-            self._enqueue(flight)
+            self._enqueue(flight, self._context)
 
-    def _enqueue(self, flight: Flight) -> None:
+    def _enqueue(self, flight: Flight, context: Any) -> None:
         for name, buffer in flight.buffers.items():
-            self._context.set_tensor_address(name, buffer.address)
-        if not self._context.execute_async_v3(self._compute.handle):
+            context.set_tensor_address(name, buffer.address)
+        if not context.execute_async_v3(self._compute.handle):
             raise RuntimeError(f"{self.path}: TensorRT stopped: {self._journal.cause()}")
 
     def _check(self, images: np.ndarray) -> None:

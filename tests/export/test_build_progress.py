@@ -1,5 +1,7 @@
 import os
 import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -27,6 +29,34 @@ def test_share_of_phases_within_phases():
     phases.finish("time")
     phases.step("build", 3)
     assert phases.share("build") == 1
+
+
+def test_a_step_of_a_phase_that_is_over_is_no_fault():
+    # An exception would be taken for the wish to end the build.
+    phases = Phases()
+    phases.start("time", None, 2)
+    phases.finish("time")
+    phases.step("time", 1)
+    assert (phases.share("time"), phases.text("time")) == (0, "time")
+
+
+def test_steps_of_several_threads_are_counted_one_after_the_other(capsys, monkeypatch):
+    def slow_text(phases, phase):
+        time.sleep(0.02)
+        return phase
+
+    class InThreads:
+        def build_serialized_network(self, network, config):
+            monitor = config.progress_monitor
+            monitor.phase_start("time", None, 2)
+            with ThreadPoolExecutor(4) as pool:
+                assert all(pool.map(lambda _: monitor.step_complete("time", 0), range(4)))
+            return b"engine"
+
+    monkeypatch.setattr(Phases, "text", slow_text)
+    watched_build(TRT, InThreads(), None, SimpleNamespace(), "build x.engine")
+    # Counted twice, 50 would be all there is, and the end of the build nothing new.
+    assert capsys.readouterr().err.splitlines()[-1].endswith(", done")
 
 
 class Builder:

@@ -50,7 +50,8 @@ class FakeDevice:
         alive: what was made and not freed yet.
         closed: whether the context was let go.
         memory: arrays by address on the GPU.
-        streams: by handle.
+        streams: by handle, as long as somebody else holds them.
+        made: streams, events and engines, likewise.
     """
 
     def __init__(self, mapped=False, captures=True):
@@ -59,8 +60,8 @@ class FakeDevice:
         self.alive = set()
         self.closed = False
         self.memory = {}
-        self.streams = {}
-        self.events = weakref.WeakSet()
+        self.streams = weakref.WeakValueDictionary()
+        self.made = weakref.WeakSet()
         self._active = threading.local()
 
     @contextmanager
@@ -83,13 +84,14 @@ class FakeDevice:
         self.check()
         stream = FakeStream(self)
         self.streams[stream.handle] = stream
+        self.made.add(stream)
         return stream
 
     def event(self):
         self.check()
         event = FakeEvent(self)
         # As with pycuda, an event goes with its last reference.
-        self.events.add(event)
+        self.made.add(event)
         return event
 
     def buffer(self, shape, dtype):
@@ -103,10 +105,13 @@ class FakeDevice:
         captured, stream.operations = stream.operations, before
         return FakeGraph(self, stream, captured) if self.captures else None
 
+    def _forget_work(self):
+        for stream in list(self.streams.values()):
+            stream.operations.clear()  # which hold streams and events too
+
     def close(self):
-        for stream in self.streams.values():
-            stream.operations.clear()  # which hold events too
-        assert not self.events, "events outlive the context"
+        self._forget_work()
+        assert not self.made, "something outlives the context"
         self.closed = True
 
 
@@ -196,6 +201,7 @@ class FakeGraph:
 
     def close(self):
         self.device.alive.remove(self)
+        self.stream = None  # the real one has no more than its handle
 
 
 class FakeContext:
@@ -271,7 +277,13 @@ class FakeTensorRT:
         self.context = FakeContext(device)
 
     def Runtime(self, logger):
-        return SimpleNamespace(deserialize_cuda_engine=lambda content: FakeEngine(self.context) if content else None)
+        return SimpleNamespace(deserialize_cuda_engine=self._deserialize)
+
+    def _deserialize(self, content):
+        engine = FakeEngine(self.context) if content else None
+        if engine is not None:
+            self.context.device.made.add(engine)
+        return engine
 
 
 @pytest.fixture

@@ -70,6 +70,8 @@ class Cuda:
         )
 
     def _retain(self):
+        if not self.free:
+            raise OutOfMemory("cuDevicePrimaryCtxRetain failed: out of memory")
         self.held += 1
         return SimpleNamespace(push=lambda: self.current.append("context"), detach=self._detach)
 
@@ -126,6 +128,13 @@ def test_too_little_memory_takes_one_line_and_leaves_none_behind(cuda, tmp_path)
     with pytest.raises(InputError, match=r"x\.engine: not enough GPU memory"):
         Device(tmp_path / "x.engine").buffer((2, 3), UINT8)
     assert cuda.alive == []
+
+
+def test_too_little_memory_for_a_context(cuda, tmp_path):
+    cuda.free = 0
+    with pytest.raises(InputError, match=r"x\.engine: not enough GPU memory"):
+        Device(tmp_path / "x.engine")
+    assert (cuda.current, cuda.held) == ([], 0)
 
 
 def test_without_a_driver(cuda, tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """The order of work, and what is left behind, on a GPU of Python; see conftest.py for what this shows and what not."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from perception.errors import InputError
 from runtime.backends import DeviceMemory, TimedLayer, open_backend
 from runtime.backends import tensorrt as tensorrt_backend
+from runtime.backends.flight import Flight
 from runtime.backends.tensorrt import TensorRT
 
 SHAPE = (1, 64, 96, 3)
@@ -77,6 +79,45 @@ def test_threads_get_their_own_answers(gpu, engine_file):
 
         for seed, lane in enumerate(pool.map(ask, range(24))):
             np.testing.assert_array_equal(lane, (255 - picture(seed).astype(np.float32).mean(axis=3)).astype(np.uint8))
+
+
+def test_one_thread_at_a_time_puts_work_into_the_streams(fake_gpu, engine_file, monkeypatch):
+    _, library = fake_gpu(captures=False)
+    entered, kind = threading.Lock(), type(library.context)
+
+    def execute(context, handle, execute=kind.execute_async_v3):
+        assert entered.acquire(blocking=False), "two threads at a time"
+        time.sleep(0.002)
+        entered.release()
+        return execute(context, handle)
+
+    monkeypatch.setattr(kind, "execute_async_v3", execute)
+    with TensorRT(engine_file()) as backend, ThreadPoolExecutor(4) as pool:
+        compute = backend.bound(picture())
+        waiting = [pool.submit(backend.submit, picture(seed)) for seed in range(6)]
+        others = [pool.submit(compute) for _ in range(6)]
+        others += [pool.submit(backend.timed, picture(9)) for _ in range(6)]
+        others += [pool.submit(backend.bound, picture(9)), pool.submit(backend.layers, picture(9), 6)]
+        for other in others:
+            other.result()
+        for seed, answer in enumerate(waiting):
+            np.testing.assert_array_equal(answer.result()().drivable, brightness(picture(seed)))
+
+
+def test_threads_that_wait_for_the_same_answer_get_the_same(fake_gpu, engine_file, monkeypatch):
+    fake_gpu()
+    read = []
+
+    def slowly(flight, outputs=Flight.read):
+        read.append(flight)
+        time.sleep(0.02)
+        return outputs(flight)
+
+    with TensorRT(engine_file()) as backend, ThreadPoolExecutor(2) as pool:
+        answer = backend.submit(picture(1))
+        monkeypatch.setattr(Flight, "read", slowly)
+        first, second = pool.map(lambda _: answer(), range(2))
+    assert first is second and len(read) == 1
 
 
 def test_a_captured_network_is_launched_and_not_put_together_again(fake_gpu, engine_file):
@@ -216,6 +257,19 @@ def test_layers_are_timed_by_the_library(fake_gpu, engine_file):
         np.testing.assert_array_equal(backend.infer(picture(1)).drivable, brightness(picture(1)))
     assert joined == TimedLayer("shared/node_a + shared/node_b", ("", "shared/b", "image"), [0.25] * 4)
     assert renamed.says[0] == "[ONNX Layer: lane/node_c]"
+
+
+def test_layers_that_there_is_no_memory_for_and_layers_that_stop(fake_gpu, engine_file, monkeypatch):
+    _, library = fake_gpu()
+    kind = type(library.context)
+    with TensorRT(engine_file()) as backend:
+        with monkeypatch.context() as patch:
+            patch.setattr(kind, "execute_async_v3", lambda context, handle: False)
+            with pytest.raises(RuntimeError, match="TensorRT stopped"):
+                backend.layers(picture(), 4)
+        monkeypatch.setattr(type(backend._engine), "create_execution_context", lambda engine: None)
+        with pytest.raises(InputError, match=r"known\.engine: cannot be run"):
+            backend.layers(picture(), 4)
 
 
 def test_memory_is_what_is_no_longer_free(fake_gpu, engine_file):
