@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from export.engine import Options, build_engine
 from perception import checkpoint
 from perception.synthetic import write
 from runtime.backends import open_backend
@@ -46,6 +47,14 @@ def test_the_example_goes_the_whole_road(folder):
         assert backend.info.network == "my-network"
         assert f"{backend.info.parameters} weights" in done.stdout
         assert backend.info.spec.tasks == ("drivable", "lane")
+
+
+@pytest.mark.parametrize("capability", [None, "8.6"])
+def test_nvidias_parser_and_builder_accept_the_exported_file(folder, tmp_path, capability):
+    pytest.importorskip("tensorrt_rtx", reason="needs tensorrt-rtx")
+    record = build_engine(folder / "student.onnx", tmp_path / "x.engine", Options("tensorrt-rtx", capability))
+    assert record.deployed.network == "my-network"
+    assert "boxes" not in [tensor.name for tensor in record.tensors]
 
 
 def test_the_exported_file_is_measured_without_the_users_file(folder):

@@ -107,9 +107,10 @@ def test_pictures_decide_the_scales_and_the_graph_that_is_given_stays():
     assert model.SerializeToString() == before
 
 
-def test_nvidias_parser_and_builder_accept_it(file, tmp_path):
+@pytest.mark.parametrize("capability", [None, "8.6"])
+def test_nvidias_parser_and_builder_accept_it(file, tmp_path, capability):
     pytest.importorskip("tensorrt_rtx", reason="needs tensorrt-rtx")
     out = tmp_path / "int8.engine"
-    record = build_engine(file, out, Options(library="tensorrt-rtx", compute_capability="8.6"))
+    record = build_engine(file, out, Options(library="tensorrt-rtx", compute_capability=capability))
     assert record.deployed.precision == "int8"
     assert out.stat().st_size > 100_000

@@ -2,18 +2,23 @@
 
 import math
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import onnx
 import pytest
 import torch
 
 from export.engine import Options, build_engine
-from export.onnx_writer import export_onnx
+from export.lowering import Calibration, lowered
+from export.onnx_writer import export_onnx, finished
 from export.parity import compare
 from perception import checkpoint
 from perception.cost import cost
 from perception.networks.rmt_ppad import RMTPPAD
+from perception.onnx_metadata import read_deployed
+from perception.synthetic import render
 
 SIZE = (64, 96)
 
@@ -81,3 +86,16 @@ def test_nvidias_parser_and_builder_accept_it(files, tmp_path, precision, capabi
     out = tmp_path / "tiny.engine"
     build_engine(files[precision], out, Options(library="tensorrt-rtx", compute_capability=capability))
     assert out.stat().st_size > 100_000
+
+
+def test_they_accept_it_in_int8_too(network, files, tmp_path):
+    pytest.importorskip("tensorrt_rtx", reason="needs tensorrt-rtx")
+    cv2.imwrite(str(tmp_path / "scene.png"), render(0, SIZE).image[..., ::-1])
+    model, _ = next(lowered(onnx.load(files["fp32"]), "int8", network.spec, Calibration(images=tmp_path)))
+    deployed = replace(read_deployed(files["fp32"]), precision="int8")
+    onnx.save(finished(model, deployed), tmp_path / "int8.onnx")
+    for capability in (None, "8.6"):
+        options = Options(library="tensorrt-rtx", compute_capability=capability)
+        record = build_engine(tmp_path / "int8.onnx", tmp_path / "tiny.engine", options)
+        assert (record.deployed.precision, record.source.compute_capability) == ("int8", capability)
+    assert operators(tmp_path / "int8.onnx")["QuantizeLinear"] > 10
