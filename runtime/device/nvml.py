@@ -17,6 +17,8 @@ _SM_CLOCK, _MEMORY_CLOCK = 1, 2
 _MOST_PROCESSES = 64
 # NVML_VALUE_NOT_AVAILABLE
 _UNKNOWN = 2**64 - 1
+# One function; the second name is that of older drivers, which newer ones still have.
+_REASONS = ("nvmlDeviceGetCurrentClocksEventReasons", "nvmlDeviceGetCurrentClocksThrottleReasons")
 # Bits of nvmlClocksEventReasons that mean that the GPU is slower than it could be.
 _SLOWED = {
     0x04: "power cap",
@@ -88,8 +90,8 @@ class Gpu:
     def slowed(self) -> list[str]:
         """Why it is slower than it could be, now; empty where nothing holds it back."""
         bits = ctypes.c_ulonglong()
-        # The name that drivers of any age know; newer ones call it nvmlDeviceGetCurrentClocksEventReasons.
-        if self._library.nvmlDeviceGetCurrentClocksThrottleReasons(self._handle, ctypes.byref(bits)) != _SUCCESS:
+        ask = next(filter(None, (getattr(self._library, name, None) for name in _REASONS)), None)
+        if ask is None or ask(self._handle, ctypes.byref(bits)) != _SUCCESS:
             return []
         return [f"GPU {reason}" for bit, reason in _SLOWED.items() if bits.value & bit]
 
@@ -104,8 +106,9 @@ class Gpu:
 
     def _number(self, function: str, *arguments: int) -> float | None:
         found = ctypes.c_uint()
-        status = getattr(self._library, function)(self._handle, *arguments, ctypes.byref(found))
-        return found.value if status == _SUCCESS else None
+        ask = getattr(self._library, function, None)
+        known = ask is not None and ask(self._handle, *arguments, ctypes.byref(found)) == _SUCCESS
+        return found.value if known else None
 
 
 def open_gpu(name: str = _LIBRARY, address: Callable[[], str] = pci_address) -> Gpu | None:

@@ -95,9 +95,10 @@ def test_memory_of_a_process_that_is_not_listed_or_not_known(used):
     assert card.strangers() == ([] if used is None else [1])
 
 
-def test_memory_of_processes_under_an_old_driver():
+def test_a_driver_that_lacks_functions():
     card = Gpu(object(), ctypes.c_void_p())
     assert card.own_megabytes() is None and card.strangers() == []
+    assert card.watts() is None and card.slowed() == []
 
 
 @pytest.mark.parametrize(
@@ -113,6 +114,9 @@ def test_memory_of_processes_under_an_old_driver():
 )
 def test_why_a_card_is_slow(bits, reasons):
     assert gpu(reasons=bits).slowed() == reasons
+    renamed = type("Renamed", (), {})()
+    renamed.nvmlDeviceGetCurrentClocksEventReasons = Library(reasons=bits).nvmlDeviceGetCurrentClocksThrottleReasons
+    assert Gpu(renamed, ctypes.c_void_p()).slowed() == reasons
 
 
 @pytest.mark.parametrize(("address", "watts"), [("0000:65:00.0", 2), ("0000:00:00.0", 1), ("", 1)])
