@@ -1,6 +1,6 @@
 """A network that has to keep up with a camera: frames come when they come, and the newest counts."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from time import perf_counter, sleep
@@ -16,9 +16,18 @@ from runtime.timing import Clock, histogram, percentiles
 _INCLUDES = "from the moment a frame comes to the moment its result is out; all stages overlapped, newest frame first"
 # Seen before the measurement, so that everything has run once.
 _SETTLING_FRAMES = 5
+# A source that gives this share of the frames asked for has kept the pace.
+_KEPT = 0.95
 
 
-def measure_paced(backend: Backend, source: Source, rate: float, seconds: float) -> tuple[dict[str, Any] | None, str]:
+def measure_paced(
+    backend: Backend,
+    source: Source,
+    rate: float,
+    seconds: float,
+    clock: Clock = perf_counter,
+    wait: Callable[[float], None] = sleep,
+) -> tuple[dict[str, Any] | None, str]:
     """Give a network ``rate`` frames a second for so many ``seconds``; see how many it answers and how old answers are.
 
     A frame that comes before its predecessor was begun takes its place: that one is dropped. A deadline is missed when
@@ -37,10 +46,10 @@ def measure_paced(backend: Backend, source: Source, rate: float, seconds: float)
             for _ in range(_SETTLING_FRAMES):
                 perceiver(next(frames))
             with closing(
-                perceiver.stream(paced(frames, rate, seconds), lambda old: dropped.append(old.came))
+                perceiver.stream(paced(frames, rate, seconds, clock, wait), lambda old: dropped.append(old.came))
             ) as stream:
                 for seen in stream:
-                    out.append(perf_counter())
+                    out.append(clock())
                     came.append(seen.frame.came)
         except SourceLost as loss:
             lost = str(loss)
@@ -68,6 +77,11 @@ def paced(
             return
         yield replace(frame, came=came)
         number = max(number, int((came - start) * rate)) + 1
+
+
+def gave_too_few(paced: Mapping[str, Any]) -> bool:
+    """Whether the source itself could not keep the pace of a record, so that it says little of the network."""
+    return paced["offered"] < _KEPT * paced["rate"]
 
 
 def summarise_paced(came: np.ndarray, out: np.ndarray, dropped: np.ndarray, rate: float) -> dict[str, Any] | None:

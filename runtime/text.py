@@ -5,6 +5,7 @@ from typing import Any
 
 from perception.evaluation import headline
 from runtime.bench import RATES
+from runtime.paced import gave_too_few
 
 _TIMES = ("mean", "p50", "p90", "p95", "p99", "max")
 
@@ -78,9 +79,10 @@ def paced_text(model: dict[str, Any]) -> str:
     """How a model kept up with a camera."""
     paced = model["speed"]["paced"]
     age = ", ".join(f"{name} {paced['age'][name]:.1f}" for name in _TIMES)
+    late = f", of which the source gave {paced['offered']:.1f}" if gave_too_few(paced) else ""
     return "\n".join(
         [
-            f"{model['name']} at {paced['rate']:g} frames a second: {paced['fps']:.1f} results a second",
+            f"{model['name']} at {paced['rate']:g} frames a second{late}: {paced['fps']:.1f} results a second",
             f"of {paced['frames']} frames {paced['dropped']} were dropped, "
             f"{paced['missed']} answered later than {paced['deadline']:.1f} ms",
             f"age of results, ms: {age}",

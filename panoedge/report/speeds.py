@@ -19,6 +19,7 @@ from panoedge.report.compare import (
 from panoedge.report.schema import RATES, STAGES, created_of
 from panoedge.report.tables import MODEL, UNKNOWN, device_label, name
 from perception.rooms import rank
+from runtime.paced import gave_too_few
 
 _PERCENTILES = ("p50", "p90", "p95", "p99", "max")
 _HEADS = ("FPS", "Ratio", "p50 ms", "p90 ms", "p95 ms", "p99 ms", "Longest ms", "Jitter ms", "Frames timed")
@@ -57,7 +58,8 @@ def paced(report: Report) -> Table | None:
     rows = []
     for model, run in known:
         counts = [Cell(f"{run[key]} of {run['frames']}") for key in ("dropped", "missed")]
-        rates = [Cell(f"{run['rate']:g}"), Cell(text.three_digits(run["fps"]))]
+        given = f"{text.three_digits(run['offered'])} given" if gave_too_few(run) else ""
+        rates = [Cell(f"{run['rate']:g}", given), Cell(text.three_digits(run["fps"]))]
         ages = [Cell(text.three_digits(run["age"].get(key))) for key in _PERCENTILES]
         rows.append([name(report, model), *rates, *counts, *ages])
     return Table([MODEL, *map(Column, heads)], rows)

@@ -4,6 +4,7 @@ from runtime.text import (
     gates_text,
     metrics_text,
     model_facts,
+    paced_text,
     profile_text,
     run_text,
     speed_text,
@@ -77,6 +78,17 @@ def test_drops_are_differences():
 def test_next_to_no_drop_has_no_minus():
     *_, values = drop_text({"reference": "r.json", "points": {"recall": 0.04, "mAP50": -0.04}}).splitlines()
     assert values.split() == ["difference", "+0.0", "+0.0"]
+
+
+def test_a_source_that_is_slower_than_the_camera_is_told():
+    age = dict.fromkeys(("mean", "p50", "p90", "p95", "p99", "max"), 12.0)
+    paced = {"rate": 30.0, "offered": 29.1, "fps": 28.0, "frames": 90, "dropped": 3, "missed": 4, "deadline": 33.3}
+    model = {"name": "student", "speed": {"paced": {**paced, "age": age, "includes": "all of it"}}}
+    lines = paced_text(model).splitlines()
+    assert lines[0] == "student at 30 frames a second: 28.0 results a second"
+    assert lines[1] == "of 90 frames 3 were dropped, 4 answered later than 33.3 ms"
+    model["speed"]["paced"]["offered"] = 21.55
+    assert paced_text(model).startswith("student at 30 frames a second, of which the source gave 21.6: 28.0 results")
 
 
 def test_rooms_by_cost():

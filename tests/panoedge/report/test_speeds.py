@@ -81,6 +81,8 @@ def test_rooms_of_all_models_share_one_scale(boards, report):
 def test_beside_a_camera(boards, report):
     assert speeds.paced(report) is None
     assert texts(speeds.paced(boards))[0][1:5] == ["30", "29.3", "7 of 300", "12 of 300"]
+    boards["models"][1]["speed"]["paced"]["offered"] = 21.5
+    assert [row[1].note for row in speeds.paced(boards).rows] == ["", "21.5 given", "", ""]
 
 
 def test_a_ratio_of_two_runs_says_so(boards):
