@@ -17,7 +17,7 @@ from pathlib import Path
 from dockerfile import read_dockerfile
 from findings import Finding, last_line, table
 from lint import lint
-from replay import Replay
+from replay import Replay, left_out
 from rootfs import RELEASE, Root, check_means, emulation
 from wheels import resolve
 
@@ -69,7 +69,7 @@ def main() -> int:
             findings = list(lint(DOCKER, sorted(DOCKER.glob("*.Dockerfile")), [*DOCKER.glob("check/*.sh")]))
             say("wheels")
             findings += resolve(ROOT)
-            findings += replay(Path(folder))
+            findings += [*replay(Path(folder)), *left_out(DOCKER, IMAGE)]
     except InputError as error:
         print(f"docker-check: {error}", file=sys.stderr)
         return 2

@@ -18,9 +18,22 @@ _BEYOND = {
     "HEALTHCHECK": "asks for a GPU and TensorRT",
     "VOLUME": "volumes are Docker's",
 }
+# Why the steps of the others are not followed.
+_ALIKE = {
+    "jetpack7.Dockerfile": "differ from those of jetpack6.Dockerfile in base and lock file only",
+    "dev.Dockerfile": "for x86; they come down to make install",
+    "compose.yaml": "compose is Docker's",
+}
 # Enough to see that all parts work; speed under emulation says nothing.
 _SHORT = ("--seconds", "1", "--count", "3", "--threads", "1")
 _BAD_INPUT = 2
+
+
+def left_out(folder: Path, followed: Path) -> Iterator[Finding]:
+    """One finding for each file of ``folder`` that says how an image is made or run, but for the one ``followed``."""
+    for path in (*sorted(folder.glob("*.Dockerfile")), *sorted(folder.glob("*.yaml"))):
+        if path != followed and path.name != "hadolint.yaml":
+            yield Finding(f"steps of {path.name}", "not tried", _ALIKE.get(path.name, "only one image is followed"))
 
 
 class Replay:

@@ -1,5 +1,6 @@
 """The parts of docker-check that need neither a network nor root."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -77,6 +78,92 @@ def test_a_replay_ends_where_a_step_fails_with_its_last_words(tmp_path):
     assert list(Replay(inside, tmp_path, print).follow(read)) == [
         Finding("RUN apt-get install nothing", "FAILS", "E: no such package")
     ]
+
+
+@pytest.fixture
+def benchmark(tmp_path):
+    """Tries an image's default command out where it ends with ``status`` and its report says ``passed``."""
+    from replay import Replay
+
+    def run(status, passed):
+        inside = Inside(tmp_path / "root")
+        inside.path.mkdir(exist_ok=True)
+        (tmp_path / "small.onnx").write_bytes(b"a network")
+        run_before = inside.run
+
+        def answer(command, *rest):
+            done = run_before(command, *rest)
+            done.returncode = 2 if "export" in command else status if "bench" in command else 0
+            if "bench" in command and passed is not None:
+                gate = {"of": "stream", "value": 1.81, "passed": passed}
+                report = {"models": [{"gates": [gate]}], "device": {"os": "Linux on arm64"}}
+                (inside.path / "report.json").write_text(json.dumps(report))
+            return done
+
+        inside.run = answer
+        command = ["python", "-m", "runtime", "bench", "student.engine", "--min-fps", "32", "--json", "report.json"]
+        findings = list(Replay(inside, tmp_path, lambda line: None).try_out(command, tmp_path / "small.onnx"))
+        assert "small.onnx" in inside.commands[-1][0] and "student.engine" not in inside.commands[-1][0]
+        return [finding.outcome for finding in findings]
+
+    return run
+
+
+def test_the_default_command_must_end_as_its_report_says(benchmark):
+    assert benchmark(status=1, passed=False) == benchmark(status=0, passed=True) == ["holds"] * 3
+    assert benchmark(status=0, passed=False)[-1] == benchmark(status=1, passed=True)[-1] == "FAILS"
+    assert benchmark(status=2, passed=False)[-1] == "FAILS"
+
+
+def test_the_default_command_must_write_a_report(benchmark):
+    assert benchmark(status=1, passed=None) == ["holds", "holds", "FAILS"]
+
+
+def test_what_was_not_followed_is_said():
+    from replay import left_out
+
+    folder = ROOT / "docker"
+    found = {finding.what: finding for finding in left_out(folder, folder / "jetpack6.Dockerfile")}
+    expected = {path.name for path in folder.glob("*.Dockerfile")} - {"jetpack6.Dockerfile"} | {"compose.yaml"}
+    assert set(found) == {f"steps of {name}" for name in expected}
+    assert all(finding.outcome == "not tried" and finding.why for finding in found.values())
+
+
+def test_wheels_that_pip_does_not_find_are_a_fault_with_its_last_words(monkeypatch):
+    import wheels
+
+    def refuse(command, **options):
+        return subprocess.CompletedProcess(
+            command, 1, "", "looking\nERROR: No matching distribution found for pycuda\n"
+        )
+
+    monkeypatch.setattr(wheels.subprocess, "run", refuse)
+    findings = list(wheels.resolve(ROOT))
+    assert len(findings) == 1 + 2 * len(wheels.BOARDS)
+    assert {(each.outcome, each.why) for each in findings} == {
+        ("FAILS", "ERROR: No matching distribution found for pycuda")
+    }
+
+
+def test_wheels_are_asked_for_as_the_boards_need_them(monkeypatch):
+    import wheels
+
+    commands = []
+
+    def find(command, **options):
+        commands.append(command)
+        report = {"install": [{"metadata": {"name": "numpy", "version": "1.26.4"}}]}
+        return subprocess.CompletedProcess(command, 0, json.dumps(report), "")
+
+    monkeypatch.setattr(wheels.subprocess, "run", find)
+    findings = list(wheels.resolve(ROOT))
+    assert {(each.outcome, each.why) for each in findings} == {("holds", "numpy 1.26.4")}
+    source, *of_boards = commands
+    assert "--no-binary=:all:" in source and str(ROOT / "docker" / "pycuda.lock.txt") in source
+    for command, python in zip(of_boards, ["3.10", "3.10", "3.12", "3.12"], strict=True):
+        assert "--only-binary=:all:" in command and command[command.index("--python-version") + 1] == python
+        platforms = [word.partition("=")[2] for word in command if word.startswith("--platform")]
+        assert platforms and all(name.endswith("_aarch64") for name in platforms)
 
 
 def test_the_table_has_a_line_for_each_finding_and_cuts_long_steps():

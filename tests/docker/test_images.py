@@ -67,6 +67,23 @@ def test_pip_installs_what_is_locked_and_this_project_and_looks_for_nothing_else
     assert [f"docker/{lock}", "docker/pycuda.lock.txt", "./"] in copied
 
 
+def test_boards_install_neither_torch_nor_tensorrt_nor_onnx(image):
+    lock = image[0].replace("Dockerfile", "lock.txt")
+    pinned = dict(re.findall(r"^([\w-]+)==(\S+)", (ROOT / "docker" / lock).read_text(), re.MULTILINE))
+    assert {"numpy", "opencv-python-headless"} <= set(pinned)
+    assert not any(name.startswith(("torch", "tensorrt", "onnx", "nvidia")) for name in pinned)
+    # NVIDIA's packages for JetPack 6 are compiled against NumPy 1.
+    assert (pinned["numpy"].startswith("1.")) == image[0].startswith("jetpack6")
+
+
+def test_compose_asks_for_the_gpu_and_keeps_what_is_written():
+    text = (ROOT / "docker" / "compose.yaml").read_text()
+    for needed in ("runtime: nvidia", "target: /data", "RENDER_GID", "NVIDIA_DRIVER_CAPABILITIES: all"):
+        assert needed in text
+    # No command of its own: the image's default, with its gate.
+    assert re.search(r"^  bench:\n    <<: \*board\n\Z", text, re.MULTILINE)
+
+
 def test_pycuda_is_compiled_without_what_not_every_base_image_has(image):
     commands = values(image[1], "RUN")
     (without,) = (index for index, command in enumerate(commands) if "CUDA_ENABLE_CURAND = False" in command)
