@@ -2,7 +2,7 @@
 
 import argparse
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from perception.command import say
@@ -123,12 +123,23 @@ def _onnx(arguments: argparse.Namespace) -> None:
             export(Path(folder) / "fp16.onnx", "fp16", show)
         print("\nINT8")
     deployed = export(arguments.out, arguments.precision, lambda network, file: show(network, file).require())
+    for caveat in _caveats(arguments):
+        print(caveat)
     height, width = deployed.spec.size
     print(
         f"\n{arguments.out}: {deployed.network} in {deployed.precision.upper()}, input {height}x{width} (HxW), "
         f"batch {arguments.batch}, {deployed.parameters / 1e6:.2f} M parameters, {deployed.macs / 1e9:.2f} G MACs, "
         f"{arguments.out.stat().st_size / 1e6:.1f} MB"
     )
+
+
+def _caveats(arguments: argparse.Namespace) -> Iterator[str]:
+    """What was not looked at for want of data."""
+    if arguments.precision == "fp32" or arguments.data:
+        return
+    if not (arguments.images or arguments.fp32_nodes):
+        yield "calibrated on generated scenes: for photographs, name some with --images or --data"
+    yield "metrics not compared: for those of each task, name labelled frames with --data"
 
 
 def _engine(arguments: argparse.Namespace) -> None:

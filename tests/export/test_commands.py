@@ -4,12 +4,13 @@ from pathlib import Path
 import cv2
 import pytest
 
-from export import parity
+from export import onnx_writer, parity
 from export.commands import register_export, register_onnx
 from export.session import open_session
 from perception import checkpoint
 from perception.command import main
 from perception.cost import Cost, cost
+from perception.spec import Deployed, InputSpec
 from perception.synthetic import render
 
 
@@ -61,6 +62,24 @@ def test_thresholds_travel_in_the_file(source, network, tmp_path, traced_before,
         assert _run("onnx", source, "--out", tmp_path / "other.onnx", "--threshold", wrong) == 2
         assert f"{wrong!r}: expected drivable or lane and a probability" in capsys.readouterr().err
     assert not (tmp_path / "other.onnx").exists()
+
+
+def test_what_was_not_looked_at_is_said(tmp_path, monkeypatch, capsys):
+    def export(source, out, precision, **options) -> Deployed:
+        out.write_bytes(b"a network")
+        return Deployed("net", InputSpec((64, 96)), precision, 1, 1, "")
+
+    monkeypatch.setattr(onnx_writer, "export_onnx", export)
+
+    def said(*arguments) -> list[bool]:
+        assert _run("onnx", "x.safetensors", "--out", tmp_path / "tiny.onnx", *arguments) == 0
+        printed = capsys.readouterr().out
+        return [caveat in printed for caveat in ("calibrated on generated scenes", "metrics not compared")]
+
+    assert said() == [False, False]
+    assert said("--precision", "fp16") == [True, True]
+    assert said("--precision", "fp16", "--images", "photographs") == [False, True]
+    assert said("--precision", "fp16", "--data", "labelled") == [False, False]
 
 
 def test_disagreement_is_a_failed_gate_and_leaves_no_file(source, tmp_path, traced_before, monkeypatch, capsys):
