@@ -18,9 +18,11 @@ ROOMS = ("compress", "export", "panoedge", "runtime")
 
 def commands(text: str) -> Iterator[tuple[str, ...]]:
     """This project's commands in the code blocks of a page, with the room in the place of ``python -m``."""
-    for block in re.findall(r"^```(?:bash|sh)?\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
-        for line in block.replace("\\\n", "").splitlines():
-            yield from _in_line(line)
+    # Blocks of other languages too, or the end of one would be taken for the beginning of the next.
+    for language, block in re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        if language in ("", "bash", "sh"):
+            for line in block.replace("\\\n", "").splitlines():
+                yield from _in_line(line)
 
 
 def _in_line(line: str) -> Iterator[tuple[str, ...]]:
@@ -71,6 +73,11 @@ def parsers() -> dict[str, argparse.ArgumentParser]:
 def test_commands_are_understood(page, parsers):
     for room, *arguments in commands(page.read_text(encoding="utf-8")):
         parsers[room].parse_args(arguments)
+
+
+def test_what_stands_between_blocks_is_no_command():
+    text = "```python\nx = 1\n```\nA teacher's answer.\n```\npanoedge info a.onnx\n```\n"
+    assert list(commands(text)) == [("panoedge", "info", "a.onnx")]
 
 
 def test_commands_are_found():
