@@ -6,12 +6,13 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from perception.errors import InputError
 
@@ -189,9 +190,31 @@ def patiently(path: Path, read: Callable[[], T]) -> T:
         time.sleep(pause)
 
 
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file for reading that is one: a pipe or a device by its name would be waited for, or read, for ever.
+
+    Raises:
+        OSError: it is none, or cannot be opened.
+    """
+    # A pipe that nobody writes opens at once so.
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    kind = os.fstat(handle).st_mode
+    if stat.S_ISREG(kind):
+        return os.fdopen(handle, "rb")
+    os.close(handle)
+    if stat.S_ISDIR(kind):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    raise OSError(errno.EINVAL, "neither a file nor a link to one", str(path))
+
+
 def read_bytes(path: Path) -> bytes:
     """Read a file :func:`patiently`."""
-    return patiently(path, Path(path).read_bytes)
+
+    def whole() -> bytes:
+        with open_regular(path) as file:
+            return file.read()
+
+    return patiently(path, whole)
 
 
 def write_text(path: Path, text: str) -> None:

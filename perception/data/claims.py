@@ -19,12 +19,16 @@ _JPEG_FRAME = struct.Struct(">HBHH")
 # Start of frame, of any coding; three numbers in between mean other things. Then what has no length.
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _BARE = frozenset({0x01, *range(0xD0, 0xD8)})
+_SCAN = b"\xff\xda"
+# A progressive picture has ten scans, as a rule. Each goes through all the pixels, and may take a few bytes only.
+_MOST_SCANS = 100
 
 
 def is_plausible(data: bytes) -> bool | None:
     """Whether a JPEG or PNG file is as large as its parts and the pixels it claims; None for any other file.
 
-    What passes takes the decoder at most 50,000 bytes of memory a byte of the file.
+    What passes takes the decoder at most 50,000 bytes of memory a byte of the file, and goes through its pixels at most
+    100 times.
     """
     if data.startswith(_PNG):
         return _plausible_png(data)
@@ -52,6 +56,8 @@ def _plausible_png(data: bytes) -> bool:
 
 def _plausible_jpeg(data: bytes) -> bool:
     """Go from segment to segment up to the first start of frame."""
+    if data.count(_SCAN) > _MOST_SCANS:
+        return False
     at = len(_JPEG)
     while at + 2 + _JPEG_FRAME.size <= len(data):
         if data[at] != 0xFF:

@@ -4,6 +4,7 @@ A folder on a network share is asked with patience, like the files in it: one th
 not there.
 """
 
+import errno
 import os
 from pathlib import Path
 
@@ -75,11 +76,21 @@ def entries(folder: Path) -> list[tuple[Path, bool]]:
     def listed() -> list[tuple[Path, bool]]:
         try:
             with os.scandir(folder) as found:
-                return [(folder / entry.name, entry.is_dir()) for entry in found if not entry.name.startswith(".")]
+                return [(folder / entry.name, _is_folder(entry)) for entry in found if not entry.name.startswith(".")]
         except (FileNotFoundError, NotADirectoryError):
             return []
 
     return patiently(folder, listed)
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError as error:
+        # A link that leads to itself is bad by itself, and no reason to refuse what lies beside it.
+        if error.errno != errno.ELOOP:
+            raise
+        return False
 
 
 def _visible(folder: Path) -> list[Path]:

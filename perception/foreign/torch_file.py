@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from perception.errors import InputError
+from perception.files import open_regular
 from perception.foreign import archive, legacy
 from perception.foreign.places import Place
 from perception.foreign.tensors import TensorView
@@ -36,7 +37,7 @@ class TorchFile:
         """
         path = Path(path)
         try:
-            with path.open("rb") as file:
+            with open_regular(path) as file:
                 start = file.read(len(legacy.MAGIC))
             if start.startswith(archive.MAGIC):
                 return cls(path, *archive.read_archive(path))

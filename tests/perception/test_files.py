@@ -182,6 +182,17 @@ def test_json_that_is_not_there(tmp_path):
         read_json(tmp_path)
 
 
+@pytest.mark.parametrize("what", ["pipe", "device"])
+def test_what_would_be_read_for_ever_is_refused_at_once(tmp_path, what):
+    path = tmp_path / "a.json"
+    os.mkfifo(path) if what == "pipe" else path.symlink_to("/dev/zero")
+    with pytest.raises(InputError, match=r"a\.json: cannot be read \(neither a file nor a link to one\)"):
+        read_json(path)
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    (tmp_path / "file").write_bytes(b"{}")
+    assert read_json(tmp_path / "link") == {}
+
+
 def test_a_folder_is_made_and_left_empty(tmp_path):
     folder = writable_folder(tmp_path / "a" / "b")
     assert folder.is_dir()

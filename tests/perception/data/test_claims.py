@@ -43,6 +43,13 @@ def with_size(data: bytes, size: tuple[int, int]) -> bytes:
     return data[:at] + struct.pack(">HH", *size) + data[at + 4 :]
 
 
+def with_scans(count: int) -> bytes:
+    """A progressive JPEG whose last scan comes again and again."""
+    data = jpeg((64, 64), cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
+    last = data[data.rindex(b"\xff\xda") : -2]
+    return data[:-2] + last * (count - data.count(b"\xff\xda")) + data[-2:]
+
+
 ORDINARY = png(8, 4, bytes(4 * 9))
 LIARS = {
     "a PNG of a thousand million pixels": png(1 << 15, 1 << 15, bytes(100)),
@@ -51,6 +58,7 @@ LIARS = {
     "a PNG without a header": ORDINARY[:8] + ORDINARY[33:],
     "a PNG of no pixels": png(0, 4, bytes(4)),
     "a JPEG of four thousand million pixels": with_size(jpeg((8, 8)), (65535, 65535)),
+    "a JPEG that is refined without end": with_scans(101),
     "a JPEG without a frame": b"\xff\xd8\xff\xd9",
     "a JPEG whose segments lie": jpeg((8, 8)).replace(b"\xff\xe0\x00\x10", b"\xff\xe0\xff\xff"),
     "a JPEG of a segment without length": b"\xff\xd8\xff\xe0\x00\x00" + bytes(60),
@@ -65,6 +73,11 @@ def test_what_cannot_be_is_refused_before_it_is_decoded(kind, tmp_path, monkeypa
     monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("decoded"))
     with pytest.raises(InputError, match=r"picture\.jpg: .*copy the file again"):
         read_image(path)
+
+
+def test_a_progressive_picture_is_read_scan_by_scan(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(with_scans(40))
+    assert read_image(tmp_path / "a.jpg").shape == (64, 64, 3)
 
 
 def test_other_formats_are_not_read(tmp_path):

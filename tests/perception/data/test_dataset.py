@@ -1,4 +1,5 @@
 import json
+import os
 import pickle
 import shutil
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from perception.data import open_dataset, open_pictures
+from perception.data.check import check
 from perception.errors import InputError
 
 
@@ -137,6 +139,16 @@ def test_a_path_of_any_characters_and_symbolic_links(yolop, tmp_path_factory):
     (yolop / "taken.jpg").unlink()
     with pytest.raises(InputError, match=r"b-first\.jpg: cannot be read"):
         open_dataset(odd)[0]
+
+
+@pytest.mark.parametrize("what", ["pipe", "device", "circle"])
+def test_a_picture_that_is_no_file_is_bad_by_itself(yolop, what):
+    picture = next(yolop.glob("images/val/*"))
+    picture.unlink()
+    os.mkfifo(picture) if what == "pipe" else picture.symlink_to("/dev/zero" if what == "device" else picture)
+    with pytest.raises(InputError, match=f"{picture.name}: cannot be read"):
+        list(open_dataset(yolop))
+    assert {fault.file: fault.kind for fault in check(yolop).faults} == {picture: "unreadable picture"}
 
 
 def test_frames_of_several_sizes(yolop):
