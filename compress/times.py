@@ -9,7 +9,8 @@ from typing import Any
 
 from compress.latency import layer_runs
 from perception.cost import work
-from perception.errors import MALFORMED, InputError
+from perception.errors import MALFORMED, InputError, brief
+from perception.fields import duration
 from perception.files import read_json
 from perception.layer_times import Grid, Layer, Price, Times, nothing, parse_times
 from perception.networks.base import Network
@@ -54,17 +55,17 @@ def read_times(path: Path, network: Network) -> Times:
     try:
         return _profiled(path, data["models"], network)
     except MALFORMED as error:
-        raise InputError(f"{path}: malformed report ({error!r}); write it again: {_CURE}") from None
+        raise InputError(f"{path}: malformed report ({brief(error)}); write it again: {_CURE}") from None
 
 
 def _profiled(path: Path, models: list[dict[str, Any]], network: Network) -> ProfiledTimes:
     deployed = network.fused()
     model = _only(path, models, network.name, sum(parameter.numel() for parameter in deployed.parameters()))
     layers = model["profile"]["layers"]
-    total = math.fsum(layer["ms"] for layer in layers)
+    total = math.fsum(duration(layer["ms"]) for layer in layers)
     # The profiler slows layers down, so they are shares of what was measured without it.
-    scale = model["speed"]["network"]["ms"]["p50"] / total
-    if not (math.isfinite(scale) and scale > 0 and all(layer["ms"] >= 0 for layer in layers)):
+    scale = duration(model["speed"]["network"]["ms"]["p50"]) / total
+    if not (math.isfinite(scale) and scale > 0):
         raise ValueError("times that are none")
     done = work(deployed)
     runs = {module: found for module, found in layer_runs(deployed, done).items() if found}
@@ -86,8 +87,8 @@ def _only(path: Path, models: list[dict[str, Any]], network: str, parameters: in
         raise InputError(f"{path}: has no profile; measure again: {_CURE}")
     if (model["network"], model["parameters"]) != (network, parameters):
         raise InputError(
-            f"{path}: is of {model['network']} with {model['parameters']} parameters, not of the checkpoint's "
-            f"{network} with {parameters}; export that and measure it: {_CURE}"
+            f"{path}: is of {brief(model['network'])} with {brief(model['parameters'])} parameters, not of the "
+            f"checkpoint's {network} with {parameters}; export that and measure it: {_CURE}"
         )
     return model
 

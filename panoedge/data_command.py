@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from perception.errors import GateFailed
+from perception.errors import GateFailed, one_line
 from perception.files import check_writable, write_json
 from perception.tasks import MASK_TASKS
 
@@ -60,7 +60,7 @@ def _check(arguments: argparse.Namespace) -> None:
         print(f"{kind}: {count}")
         faults = [fault for fault in result.faults if fault.kind == kind]
         for fault in faults[:_SHOWN_PER_KIND]:
-            print(f"  {fault.file}: {fault.detail}")
+            print(one_line(f"  {fault.file}: {fault.detail}"))
         if count > _SHOWN_PER_KIND:
             print(f"  ... and {count - _SHOWN_PER_KIND} more")
     if result.faults:

@@ -9,7 +9,7 @@ from panoedge.report import markdown
 from panoedge.report.document import document
 from panoedge.report.history import stage
 from panoedge.report.schema import load
-from perception.errors import InputError
+from perception.errors import InputError, one_line
 from runtime.commands import add_evaluate_arguments, add_info_arguments, run_evaluate, run_info
 from runtime.report import model_record
 from runtime.text import facts_text, model_facts
@@ -98,4 +98,5 @@ def _channels(model: CheckpointModel) -> dict[str, str]:
 
 def _stage_text(number: int, entry: dict[str, Any]) -> str:
     told = stage(entry)
-    return "\n".join([f"{number}. {told.title}", *(f"   {name}: {value}" for name, value in told.settings)])
+    lines = [f"{number}. {told.title}", *(f"   {name}: {value}" for name, value in told.settings)]
+    return "\n".join(map(one_line, lines))

@@ -19,8 +19,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
-from perception.errors import MALFORMED, InputError
-from perception.files import atomic
+from perception.errors import MALFORMED, InputError, brief
+from perception.files import atomic, open_regular
 from perception.networks import network_class
 from perception.networks.base import Network
 from perception.spec import InputSpec
@@ -81,6 +81,8 @@ def load(path: Path) -> Checkpoint:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
         network = _rebuild(header, tensors)
         history = list(header["history"])
+        if not all(isinstance(stage, dict) for stage in history):
+            raise ValueError("a history without stages")
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except (*MALFORMED, SafetensorError, RuntimeError, OSError) as error:
@@ -134,7 +136,7 @@ def read_header(path: Path) -> dict[str, Any]:
     """The JSON header alone, without building the network."""
     path = Path(path)
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             start = file.read(8)
             length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
             if not 0 < length <= path.stat().st_size - 8:
@@ -146,7 +148,7 @@ def read_header(path: Path) -> dict[str, Any]:
     except MALFORMED:
         raise InputError(f"{path}: a safetensors file, but not written by panoedge") from None
     if header.get("format") != FORMAT:
-        raise InputError(f"{path}: checkpoint format {header.get('format')!r}; this version reads {FORMAT}")
+        raise InputError(f"{path}: checkpoint format {brief(header.get('format'))}; this version reads {FORMAT}")
     return header
 
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from perception import stop
-from perception.errors import GateFailed, InputError
+from perception.errors import GateFailed, InputError, one_line
 
 # Adds one or more subcommands. Each sets ``run``, a function from parsed arguments to nothing, with ``set_defaults``.
 Register = Callable[[argparse._SubParsersAction], None]
@@ -67,7 +67,7 @@ def main(prog: str, description: str, registers: Sequence[Register], argv: Seque
     except SystemExit as leaving:
         return int(leaving.code or 0)
     except InputError as error:
-        print(f"{prog}: {error}", file=sys.stderr)
+        say(f"{prog}: {error}")
         return 2
     except ModuleNotFoundError as error:
         library = (error.name or "").partition(".")[0]
@@ -79,7 +79,7 @@ def main(prog: str, description: str, registers: Sequence[Register], argv: Seque
         )
         return 2
     except GateFailed as error:
-        print(f"{prog}: gate failed: {error}", file=sys.stderr)
+        say(f"{prog}: gate failed: {error}")
         return 1
     except stop.Terminated:
         print(f"{prog}: terminated", file=sys.stderr)
@@ -91,11 +91,11 @@ def main(prog: str, description: str, registers: Sequence[Register], argv: Seque
         sys.stderr.close()
         return 0
     except OSError as error:
-        print(f"{prog}: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
+        say(f"{prog}: {error.filename or 'a file'}: {error.strerror or error}")
         return 2
     return 0
 
 
 def say(line: str) -> None:
-    """Tell what is going on, on standard error; results go to standard output."""
-    print(line, file=sys.stderr, flush=True)
+    """Tell what is going on in one line, on standard error; results go to standard output."""
+    print(one_line(line), file=sys.stderr, flush=True)

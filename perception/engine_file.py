@@ -4,14 +4,18 @@ An engine runs only where it was built for, and TensorRT's own refusal of any ot
 clear one is made from, and what tells whether an engine must be built again.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
-from perception.errors import MALFORMED, InputError
+from perception.errors import MALFORMED, InputError, brief
+from perception.fields import count, duration, file_name, text
 from perception.files import atomic, read_json, sha256, write_json
 from perception.spec import Deployed
+
+T = TypeVar("T")
 
 Library = Literal["tensorrt", "tensorrt-rtx"]
 LIBRARIES: tuple[Library, ...] = get_args(Library)
@@ -101,13 +105,28 @@ class EngineRecord:
         if data["library"] not in LIBRARIES:
             raise ValueError(f"unknown library {data['library']!r}")
         return cls(
-            Source(**{name: data[name] for name in Source.__dataclass_fields__}),
+            Source(
+                file_name(data["onnx"]),
+                text(data["onnx_sha256"]),
+                data["library"],
+                text(data["version"]),
+                _optional(text, data["gpu"]),
+                _optional(text, data["compute_capability"]),
+                _optional(count, data["workspace_mib"]),
+            ),
             Deployed.from_json(data["deployed"]),
-            tuple(Tensor(**{**tensor, "shape": tuple(tensor["shape"])}) for tensor in data["tensors"]),
-            str(data["engine_sha256"]),
-            float(data["seconds"]),
-            str(data["built"]),
+            tuple(
+                Tensor(text(each["name"]), text(each["role"]), text(each["type"]), tuple(map(count, each["shape"])))
+                for each in data["tensors"]
+            ),
+            text(data["engine_sha256"]),
+            duration(data["seconds"]),
+            text(data["built"]),
         )
+
+
+def _optional(check: Callable[[Any], T], value: Any) -> T | None:
+    return None if value is None else check(value)
 
 
 def record_path(engine: Path) -> Path:
@@ -145,7 +164,7 @@ def read_record(engine: Path) -> EngineRecord:
         replaced = EngineRecord.from_json(data[_REPLACES]) if data.get(_REPLACES) else None
     except MALFORMED as error:
         raise InputError(
-            f"{path}: not the record of an engine ({error!r}); build again: panoedge export engine"
+            f"{path}: not the record of an engine ({brief(error)}); build again: panoedge export engine"
         ) from None
     # Only a build that did not come to its end leaves one to be replaced; the engine tells whether it was.
     if replaced and engine.is_file() and sha256(engine) == replaced.engine_sha256:

@@ -9,12 +9,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from perception.errors import MALFORMED, InputError
+from perception.errors import MALFORMED, InputError, brief
+from perception.fields import file_name, text
 from perception.files import read_json, write_json
 from perception.layer_times import Kind, Layer
 
 FORMAT = 2
 INDEX = "bundle.json"
+# Far beyond any network; a short file could name so many that they fill the memory.
+_MOST_LAYERS = 100_000
 
 
 @dataclass(frozen=True)
@@ -73,14 +76,14 @@ class Bundle:
         }
         kinds = list(axes)
         wholes = {
-            str(name): tuple(Layer(kinds[number], int(inputs), int(outputs)) for number, inputs, outputs in layers)
+            file_name(name): tuple(Layer(kinds[kind], int(inputs), int(outputs)) for kind, inputs, outputs in layers)
             for name, layers in data["wholes"].items()
         }
         if not axes or not wholes:
             raise ValueError("nothing to measure")
-        if outside := [name for name in wholes if Path(name).name != name]:
-            raise ValueError(f"a file outside of the folder: {outside[0]}")
-        return cls(data["network"], data["precision"], axes, wholes)
+        if sum(len(each.inputs) * len(each.outputs) for each in axes.values()) > _MOST_LAYERS:
+            raise ValueError(f"more than {_MOST_LAYERS} layers")
+        return cls(text(data["network"]), text(data["precision"]), axes, wholes)
 
 
 def write_index(folder: Path, bundle: Bundle) -> None:
@@ -99,5 +102,5 @@ def read_index(folder: Path) -> Bundle:
         return Bundle.from_json(read_json(path))
     except MALFORMED as error:
         raise InputError(
-            f"{path}: malformed ({error!r}); write the folder again: panoedge cost FILE --bundle DIR"
+            f"{path}: malformed ({brief(error)}); write the folder again: panoedge cost FILE --bundle DIR"
         ) from None

@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, get_args
 
-from perception.errors import MALFORMED, InputError
+from perception.errors import MALFORMED, InputError, brief
+from perception.fields import duration, text
 from perception.files import write_json
 
 Operator = Literal["conv", "depthwise", "transposed", "upsampled", "linear"]
@@ -164,12 +165,19 @@ class LayerTimes:
             Kind.from_json(entry["kind"]): Grid(
                 tuple(map(int, entry["inputs"])),
                 tuple(map(int, entry["outputs"])),
-                tuple(tuple(map(float, row)) for row in entry["ms"]),
+                tuple(tuple(map(duration, row)) for row in entry["ms"]),
             )
             for entry in data["grids"]
         }
-        plain = {name: data[name] for name in _PLAIN} | {"checks": tuple(data["checks"])}
-        return cls(**plain, grids=grids)
+        return cls(
+            text(data["network"]),
+            text(data["precision"]),
+            data["device"],
+            grids,
+            duration(data["fixed"]),
+            duration(data["scale"]),
+            tuple(data["checks"]),
+        )
 
 
 _PLAIN = ("network", "precision", "device", "fixed", "scale", "checks")
@@ -185,7 +193,7 @@ def parse_times(path: Path, data: Any) -> LayerTimes:
     try:
         return LayerTimes.from_json(data)
     except MALFORMED as error:
-        raise InputError(f"{path}: no layer times ({error!r}); measure them with: panoedge cost") from None
+        raise InputError(f"{path}: no layer times ({brief(error)}); measure them with: panoedge cost") from None
 
 
 def _between(widths: Sequence[int], width: float) -> tuple[int, int, float]:

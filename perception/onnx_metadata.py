@@ -3,7 +3,8 @@
 import json
 from pathlib import Path
 
-from perception.errors import MALFORMED, InputError
+from perception.errors import MALFORMED, InputError, brief
+from perception.files import read_bytes
 from perception.protobuf import fields
 from perception.spec import ONNX_METADATA_KEY, Deployed
 
@@ -17,10 +18,7 @@ def read_deployed(path: Path) -> Deployed:
     Raises:
         InputError: the file cannot be read, is no ONNX file, or was not written by this project.
     """
-    try:
-        model = memoryview(Path(path).read_bytes())
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+    model = memoryview(read_bytes(path))
     try:
         properties = dict(_property(value) for number, value in fields(model) if number == _METADATA)
     except MALFORMED:
@@ -42,7 +40,7 @@ def parse_deployed(path: Path, text: str | None) -> Deployed:
         return Deployed.from_json(json.loads(text))
     except MALFORMED as error:
         raise InputError(
-            f"{path}: its {ONNX_METADATA_KEY!r} metadata is malformed ({error!r}); export it again"
+            f"{path}: its {ONNX_METADATA_KEY!r} metadata is malformed ({brief(error)}); export it again"
         ) from None
 
 

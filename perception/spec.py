@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
+from perception.fields import count, text
 from perception.geometry import LARGEST_SIDE, Resize
 from perception.tasks import DRIVABLE, LANE, TASKS
 
@@ -40,6 +41,8 @@ class InputSpec:
         if not (0 < height <= LARGEST_SIDE and 0 < width <= LARGEST_SIDE):
             raise ValueError(f"input size {height}x{width}")
         thresholds = {task: float(data["thresholds"][task]) for task in (DRIVABLE, LANE)}
+        if not all(0 <= threshold <= 1 for threshold in thresholds.values()):
+            raise ValueError(f"thresholds {thresholds}")
         if data["resize"] not in ("letterbox", "stretch"):
             raise ValueError(f"unknown resize {data['resize']!r}")
         tasks = tuple(data.get("tasks", TASKS))
@@ -83,5 +86,13 @@ class Deployed:
         if data["format"] != DEPLOYED_FORMAT:
             raise ValueError(f"format {data['format']!r}, this version reads {DEPLOYED_FORMAT}")
         spec = InputSpec.from_json(data["spec"])
-        names = ("network", "precision", "parameters", "macs", "checkpoint_sha256")
-        return cls(spec=spec, **{name: data[name] for name in names})
+        if data["precision"] not in PRECISIONS:
+            raise ValueError(f"unknown precision {data['precision']!r}")
+        return cls(
+            text(data["network"]),
+            spec,
+            data["precision"],
+            count(data["parameters"]),
+            count(data["macs"]),
+            text(data["checkpoint_sha256"]),
+        )

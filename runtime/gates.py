@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
-from perception.errors import GateFailed, InputError
+from perception.errors import MALFORMED, GateFailed, InputError, brief
 from perception.evaluation import headline
+from perception.fields import number
 from perception.files import read_json
 
 # What must agree before two accuracies are compared.
@@ -40,7 +41,7 @@ def read_reference(path: Path) -> dict[str, Any]:
     models = content.get("models") if isinstance(content, dict) else None
     known = [model.get("metrics") for model in models if isinstance(model, dict)] if isinstance(models, list) else []
     for metrics in (content, *known):
-        if isinstance(metrics, dict) and {*_CIRCUMSTANCES, "data"} <= set(metrics):
+        if isinstance(metrics, dict) and set(_CIRCUMSTANCES) <= set(metrics) and isinstance(metrics.get("data"), str):
             return metrics
     raise InputError(f"{path}: holds no metrics; give a report.json or what evaluate --json writes")
 
@@ -60,12 +61,12 @@ def drops(metrics: Mapping[str, Any], reference: Mapping[str, Any], path: Path) 
         {**{key: record[key] for key in _CIRCUMSTANCES}, "data": PurePath(record["data"]).name}
         for record in (metrics, reference)
     )
-    if unlike := [f"{key} {its[key]}, not {mine[key]}" for key in mine if mine[key] != its[key]]:
+    if unlike := [f"{key} {brief(its[key])}, not {mine[key]}" for key in mine if mine[key] != its[key]]:
         raise InputError(f"{path}: was measured with {', '.join(unlike)}; evaluate the reference alike")
     try:
         figures = headline(dict(reference))
-        found = {name: 100 * (figures[name] - value) for name, value in headline(dict(metrics)).items()}
-    except (KeyError, TypeError):
+        found = {name: 100 * (number(figures[name]) - value) for name, value in headline(dict(metrics)).items()}
+    except MALFORMED:
         raise InputError(f"{path}: lacks figures of the network's tasks; evaluate the reference anew") from None
     return found
 

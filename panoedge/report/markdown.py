@@ -15,6 +15,7 @@ from panoedge.report.blocks import (
     Table,
     Terms,
 )
+from perception.errors import one_line
 
 # An underscore inside a word means nothing in this dialect and reads better bare.
 _SPECIAL = re.compile(r"[\\`*\[\]<>|~#&$]|(?<!\w)_|_(?!\w)")
@@ -36,7 +37,7 @@ def render(document: Document) -> str:
 
 def escape(text: str) -> str:
     """Text that shows as it is: on one line, with nothing that Markdown or HTML would act on."""
-    return _SPECIAL.sub(lambda match: f"\\{match[0]}", " ".join(text.split()))
+    return _SPECIAL.sub(lambda match: f"\\{match[0]}", one_line(" ".join(text.split())))
 
 
 def _block(block: Block) -> str:

@@ -1,6 +1,6 @@
 """The networks this project knows by name; others register themselves (docs/bring-your-own-network.md)."""
 
-from perception.errors import InputError
+from perception.errors import InputError, brief
 from perception.networks.base import Network
 from perception.networks.rmt_ppad import RMTPPAD
 from perception.networks.yolop import YOLOP
@@ -18,7 +18,7 @@ def register(network: type[Network]) -> type[Network]:
 def network_class(name: str) -> type[Network]:
     """The class registered under ``name``; raises :class:`InputError` that lists the known names."""
     if name not in _NETWORKS:
-        raise InputError(f"unknown network {name!r}; known: {', '.join(sorted(_NETWORKS))}")
+        raise InputError(f"unknown network {brief(repr(name))}; known: {', '.join(sorted(_NETWORKS))}")
     return _NETWORKS[name]
 
 

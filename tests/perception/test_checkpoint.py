@@ -203,6 +203,10 @@ def test_newer_format(written):
         {"spec": {}},
         {"spec": {"size": [64], "resize": "letterbox"}},
         {"history": 3},
+        {"history": ["train"]},
+        {"network": "rmt-ppad", "config": {"queries": True}},
+        {"network": "x" * 3000},
+        {"format": "x" * 3000},
     ],
     ids=str,
 )

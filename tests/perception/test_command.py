@@ -40,6 +40,7 @@ def test_done(capsys):
     [
         (InputError("a.json: not valid JSON"), 2, "tool: a.json: not valid JSON\n"),
         (GateFailed("31.0 FPS, 32 asked"), 1, "tool: gate failed: 31.0 FPS, 32 asked\n"),
+        (InputError("a\n\x1b[31m\u202eb.jpg: no"), 2, "tool: a\\n\\x1b[31m\\u202eb.jpg: no\n"),
         (KeyboardInterrupt(), 130, "tool: interrupted\n"),
         (Terminated(), 143, "tool: terminated\n"),
         (OSError(28, "No space left on device", "log/events"), 2, "tool: log/events: No space left on device\n"),

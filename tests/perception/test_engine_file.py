@@ -48,6 +48,11 @@ def test_engine_without_record(tmp_path):
         {"deployed": None},
         {"tensors": 3},
         {"seconds": "long"},
+        {"onnx": "../tiny.onnx"},
+        {"gpu": True},
+        {"version": "10.3\n"},
+        {"tensors": [{"name": "image", "role": "input", "type": "uint8", "shape": ["wide"]}]},
+        {"library": "x" * 3000},
     ],
 )
 def test_malformed_records(tmp_path, change):

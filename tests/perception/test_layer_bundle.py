@@ -43,7 +43,16 @@ def test_a_malformed_index_is_refused(tmp_path, change):
         read_index(tmp_path)
 
 
-def test_files_lie_in_the_folder(tmp_path):
-    (tmp_path / INDEX).write_text(json.dumps({**BUNDLE.to_json(), "wholes": {"../../etc/passwd": [[0, 8, 8]]}}))
+def test_a_short_index_cannot_name_layers_without_end(tmp_path):
+    index = BUNDLE.to_json()
+    index["axes"][0] |= {"inputs": list(range(1, 1000)), "outputs": list(range(1, 1000))}
+    (tmp_path / INDEX).write_text(json.dumps(index))
+    with pytest.raises(InputError, match="more than 100000 layers"):
+        read_index(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "..", "", "a/b"])
+def test_files_lie_in_the_folder(tmp_path, name):
+    (tmp_path / INDEX).write_text(json.dumps({**BUNDLE.to_json(), "wholes": {name: [[0, 8, 8]]}}))
     with pytest.raises(InputError, match="a file outside of the folder"):
         read_index(tmp_path)

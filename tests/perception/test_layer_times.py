@@ -52,7 +52,10 @@ def test_written_and_read(tmp_path):
     assert read(tmp_path / "costs.json") == TIMES
 
 
-@pytest.mark.parametrize("change", [{"format": 1}, {"grids": [{}]}, {"scale": None, "grids": 3}, {"checks": 1}])
+@pytest.mark.parametrize(
+    "change",
+    [{"format": 1}, {"grids": [{}]}, {"scale": None, "grids": 3}, {"checks": 1}, {"fixed": "1"}, {"scale": 1e999}],
+)
 def test_anything_else_is_refused(tmp_path, change):
     (tmp_path / "costs.json").write_text(json.dumps({**TIMES.to_json(), **change}))
     with pytest.raises(InputError, match=r"costs\.json: no layer times .*panoedge cost"):

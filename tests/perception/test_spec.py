@@ -40,6 +40,8 @@ def test_specs_do_not_share_thresholds():
         {"resize": "crop"},
         {"thresholds": {DRIVABLE: 0.5}},
         {"thresholds": {DRIVABLE: 0.5, LANE: "high"}},
+        {"thresholds": {DRIVABLE: 0.5, LANE: float("nan")}},
+        {"thresholds": {DRIVABLE: 0.5, LANE: 2}},
         {"tasks": []},
         {"tasks": [LANE, DRIVABLE]},
         {"tasks": ["sky"]},

@@ -102,7 +102,7 @@ class RMTPPAD(Network):
         check_width(width)
         require(0 < depth <= MOST_DEPTH, "depth", depth, f"must be above 0 and at most {MOST_DEPTH}")
         require(mask_stride in self.mask_strides, "mask_stride", mask_stride, f"one of {self.mask_strides}")
-        require(isinstance(queries, int) and queries >= 1, "queries", queries, "a whole number of at least 1")
+        require(type(queries) is int and queries >= 1, "queries", queries, "a whole number of at least 1")
         self.config = {
             "width": width,
             "depth": depth,
