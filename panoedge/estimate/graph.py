@@ -14,7 +14,8 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import NodeProto, TensorProto
 
-from perception.errors import MALFORMED, InputError
+from perception.errors import MALFORMED, InputError, brief
+from perception.files import read_bytes
 
 _POINTWISE = frozenset(
     {
@@ -30,6 +31,8 @@ _FREE = frozenset({"Concat", "Dropout", "Flatten", "Identity", "Reshape", "Split
 _KNOWN_BEFORE = frozenset({"Shape", "Size"})
 _BYTES = {TensorProto.UINT8: 1, TensorProto.INT8: 1, TensorProto.BOOL: 1, TensorProto.INT32: 4, TensorProto.INT64: 8}
 _FP16_BYTES = 2
+# Steps from view to view. A published network takes 500; views of views can be made to take for ever.
+_MOST_STEPS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -51,20 +54,20 @@ class Kernel:
 
 def kernels(path: Path) -> list[Kernel]:
     """Read an ONNX file; raises :class:`InputError` where it is none, or leaves shapes open."""
+    content = read_bytes(path)
     try:
-        model = onnx.shape_inference.infer_shapes(onnx.load(path, load_external_data=False), data_prop=True)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+        model = onnx.shape_inference.infer_shapes(onnx.load_model_from_string(content), data_prop=True)
     except (DecodeError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError):
         raise InputError(f"{path}: not a valid ONNX file; give the .onnx that panoedge export wrote") from None
-    if not model.graph.node:
-        raise InputError(f"{path}: holds no operators; give the .onnx that panoedge export wrote")
     try:
-        return list(_Launches(model.graph).kernels())
+        found = list(_Launches(model.graph).kernels())
     except _OpenShape as error:
         raise InputError(f"{path}: the shape of {error} is open; export it with a fixed size and batch") from None
     except MALFORMED as error:
-        raise InputError(f"{path}: its operators make no sense ({error!r}); export it again") from None
+        raise InputError(f"{path}: its operators make no sense ({brief(error)}); export it again") from None
+    if not found:
+        raise InputError(f"{path}: holds no operators; give the .onnx that panoedge export wrote")
+    return found
 
 
 class _OpenShape(Exception):
@@ -84,6 +87,7 @@ class _Launches:
         self._maker = {value.name: -1 for value in graph.input if value.name not in self._constants}
         # What a tensor is another view of.
         self._views: dict[str, list[str]] = {}
+        self._steps = 0
         for node in graph.node:
             self._place(node)
         self._results = {source for value in graph.output for source in self._sources(value.name)}
@@ -121,13 +125,21 @@ class _Launches:
             self._launches.append([node])
         self._maker |= {name: number for name in node.output if name}
 
-    def _sources(self, name: str) -> Iterator[str]:
+    def _sources(self, name: str) -> list[str]:
         """The tensors in memory of which ``name`` is a view; itself, as a rule."""
-        if name in self._views:
-            for inner in self._views[name]:
-                yield from self._sources(inner)
-        else:
-            yield name
+        sources, waiting, seen = [], [name], {name}
+        while waiting:
+            each = waiting.pop()
+            if each not in self._views:
+                sources.append(each)
+                continue
+            self._steps += len(self._views[each])
+            if self._steps > _MOST_STEPS:
+                raise ValueError("views of views beyond any network")
+            inner = [one for one in self._views[each] if one not in seen]
+            seen.update(inner)
+            waiting += inner
+        return sources
 
     def _macs(self, node: NodeProto) -> int:
         if node.op_type == "Conv":

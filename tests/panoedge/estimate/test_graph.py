@@ -151,3 +151,19 @@ def test_files_that_are_no_network(tmp_path, saved):
 def test_an_operator_that_gives_nothing_is_no_operator(saved):
     with pytest.raises(InputError, match=r"network\.onnx: its operators make no sense"):
         kernels(saved([conv("x", "w", "y"), helper.make_node("Unknown", ["y"], [])], {"w": (4, 4, 1, 1)}))
+
+
+def test_views_of_views_do_not_take_for_ever(saved):
+    doubled = [helper.make_node("Concat", [f"a{i}", f"a{i}"], [f"a{i + 1}"], axis=0) for i in range(30)]
+    (kernel,) = kernels(saved([conv("x", "w", "a0"), *doubled], {"w": (4, 4, 1, 1)}, outputs=("a30",)))
+    assert kernel.name == "a0"
+    pieces = [helper.make_node("Concat", [f"a{i}", "a0"], [f"a{i + 1}"], axis=0) for i in range(1500)]
+    readers = [helper.make_node("Relu", [f"a{i}"], [f"r{i}"]) for i in range(1500)]
+    nodes = [conv("x", "w", "a0"), *pieces, *readers]
+    with pytest.raises(InputError, match="views of views beyond any network"):
+        kernels(saved(nodes, {"w": (4, 4, 1, 1)}, outputs=("r1499",)))
+
+
+def test_what_moves_nothing_is_no_network(saved):
+    with pytest.raises(InputError, match="holds no operators"):
+        kernels(saved([helper.make_node("Relu", ["elsewhere"], ["y"])]))
