@@ -10,6 +10,7 @@ from torch import nn
 
 from perception.checkpoint import write_tensors
 from perception.errors import MALFORMED, InputError
+from perception.fields import count
 
 _KEY = "panoedge-training"
 
@@ -40,9 +41,10 @@ def load_state(
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {})[_KEY])
-            begun, _, _ = header["settings"], int(header["epoch"]), dict(header["scaler"])
+            begun, _ = header["settings"], dict(header["scaler"])
             # Version 0.1 wrote whole epochs only.
-            header |= {key: int(header.get(key, 0)) for key in ("batches_done", "left_out")}
+            header |= {key: count(header.get(key, 0)) for key in ("batches_done", "left_out")}
+            count(header["epoch"])
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
         if begun != settings:
             changed = [key for key in settings if begun.get(key) != settings[key]]
@@ -53,10 +55,22 @@ def load_state(
         for key, value in _part(tensors, "optimizer/").items():
             number, name = key.split("/")
             state.setdefault(int(number), {})[name] = value
+        _check_moments(state, optimizer)
         optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
     except (*MALFORMED, SafetensorError, RuntimeError, OSError) as error:
         raise InputError(f"{path}: cannot be resumed ({' '.join(str(error).split())[:200]})") from None
     return header
+
+
+def _check_moments(state: dict[int, dict[str, Any]], optimizer: torch.optim.Optimizer) -> None:
+    """Raise ValueError unless the moments are those of AdamW for these weights: it would find out in the first step."""
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    for number, moments in state.items():
+        # Those of a weight that never took part in a loss are absent.
+        shape = weights[number].shape
+        expected = {"step": torch.Size(), "exp_avg": shape, "exp_avg_sq": shape}
+        if {name: value.shape for name, value in moments.items()} != expected:
+            raise ValueError(f"moments of another optimizer for weight {number}")
 
 
 def _part(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:

@@ -18,6 +18,9 @@ from panoedge.ablate.settings import METHODS, NONE, RECOVERIES, TEACHER, Ablatio
 from perception import checkpoint
 from perception.cost import cost
 from perception.data import open_dataset
+from perception.errors import MALFORMED, InputError, brief
+from perception.evaluation import headline
+from perception.fields import count, duration
 from perception.files import read_json, remove, sha256, write_json
 
 _OF_PRUNING = ("rounds", "calibration", "reestimation", "costs", "device")
@@ -46,12 +49,12 @@ class Study:
         """The record of a cell: from its file, or made now. A budget out of reach is a ``fault`` in it.
 
         Raises:
-            InputError: for a teacher or data that cannot be used.
+            InputError: for a teacher or data that cannot be used, or a file of another's.
         """
         recipe = self._recipe(cell) | {"frames": self.settings.frames}
         file = self._file("cells", cell, recipe, ".json")
         if file.exists():
-            return read_json(file)
+            return known_record(file, cell)
         record: dict[str, Any] = {"cell": asdict(cell), "recipe": recipe}
         try:
             loaded = checkpoint.load(self.network(cell))
@@ -134,3 +137,24 @@ def _distillation(cell: Cell) -> DistillSettings | None:
     """None where nothing is learned from the teacher."""
     _, changes = RECOVERIES[cell.recovery]
     return None if changes is None else DistillSettings(**changes)
+
+
+def known_record(file: Path, cell: Cell) -> dict[str, Any]:
+    """The record in ``file``; raises :class:`InputError` where it is not what was written here."""
+    record = read_json(file)
+    try:
+        if record["cell"] != asdict(cell):
+            raise ValueError("of another cell")
+        if "fault" in record:
+            if not isinstance(record["fault"], str):
+                raise ValueError("a fault without words")
+            return record
+        duration(record["seconds"])
+        figures = headline(record["metrics"])
+        if not figures or not all(0 <= duration(figure) <= 1 for figure in figures.values()):
+            raise ValueError("no figures")
+        if not all(count(record[kind]) for kind in ("params", "macs")):
+            raise ValueError("no network")
+    except MALFORMED as error:
+        raise InputError(f"{file}: malformed ({brief(error)}); remove it, and the cell is run again") from None
+    return record

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from export.onnx_writer import export_onnx
-from perception.errors import MALFORMED, InputError
+from perception.errors import MALFORMED, InputError, brief
+from perception.fields import duration
 from perception.files import read_json, sha256, write_json
 from perception.progress import Progress
 from perception.spec import DEPLOYED_FORMAT
@@ -35,7 +36,7 @@ def latencies(teacher: Path, networks: Iterable[Path], out: Path, effort: Effort
     paths = list(networks)
     key = [path.name for path in paths]
     record = out / "latency.json"
-    if record.exists() and (shares := _known(record, key)):
+    if record.exists() and (shares := known_shares(record, key)):
         return dict(zip(paths, shares, strict=True))
     files = []
     with Progress("exporting", len(paths) + 1) as progress:
@@ -52,7 +53,7 @@ def latencies(teacher: Path, networks: Iterable[Path], out: Path, effort: Effort
     return dict(zip(paths, shares, strict=True))
 
 
-def _known(record: Path, networks: list[str]) -> list[float]:
+def known_shares(record: Path, networks: list[str]) -> list[float]:
     """The shares in ``record``; none where it is of other networks.
 
     Raises:
@@ -62,11 +63,11 @@ def _known(record: Path, networks: list[str]) -> list[float]:
     try:
         if known["networks"] != networks:
             return []
-        (*shares,) = map(float, known["shares"])
+        shares = [duration(share) for share in known["shares"]]
         if len(shares) != len(networks):
             raise ValueError("shares for other networks")
     except MALFORMED as error:
-        raise InputError(f"{record}: malformed ({error!r}); remove it, and times are measured again") from None
+        raise InputError(f"{record}: malformed ({brief(error)}); remove it, and times are measured again") from None
     return shares
 
 

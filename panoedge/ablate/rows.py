@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from panoedge.ablate.settings import TEACHER, Cell
+from perception.errors import InputError
 from perception.evaluation import headline
 
 # One figure a task; the worst of them is how far that task fell behind the teacher, in points.
@@ -47,6 +48,8 @@ def rows(records: Sequence[Mapping[str, Any]], latency: Mapping[Cell, float]) ->
             found.append(Row(cell, {}, {}, fault=record["fault"]))
             continue
         scores = _scores(record)
+        if scores.keys() != best.keys():
+            raise InputError(f"{cell.name}: was measured on other tasks than the teacher; remove its file in cells")
         behind = min(scores[name] - best[name] for name in TASK_SCORES if name in scores)
         costs = {kind: record[kind] / teacher[kind] for kind in ("params", "macs")}
         if cell.method == TEACHER:

@@ -3,6 +3,7 @@ import pickle
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
@@ -51,13 +52,40 @@ def test_other_settings_are_named(written):
 
 
 @pytest.mark.parametrize(
-    "broken", ({"scaler": None}, {"epoch": "x"}, {"batches_done": "x"}, {"settings": []}, {"settings": None})
+    "broken",
+    (
+        {"scaler": None},
+        {"epoch": "x"},
+        {"epoch": -1},
+        {"epoch": 10**400},
+        {"batches_done": "x"},
+        {"batches_done": -1},
+        {"settings": []},
+        {"settings": None},
+    ),
 )
 def test_malformed_header_is_refused(tmp_path, broken):
     path = tmp_path / "run.state.safetensors"
     save_state(path, *stepped(), {**HEADER, **broken})
     with pytest.raises(InputError, match="cannot be resumed"):
         load_state(path, *make(), SETTINGS)
+
+
+@pytest.mark.parametrize("change", ["absent", "another", "of another shape", "of a weight that there is not"])
+def test_moments_that_the_next_step_would_stumble_over_are_refused(written, change):
+    with safe_open(written, framework="pt") as file:
+        tensors, header = {key: file.get_tensor(key) for key in file.keys()}, file.metadata()  # noqa: SIM118
+    if change == "absent":
+        del tensors["optimizer/0/exp_avg"]
+    elif change == "another":
+        tensors["optimizer/0/max_exp_avg_sq"] = torch.zeros(3)
+    elif change == "of another shape":
+        tensors["optimizer/0/exp_avg"] = torch.zeros(())
+    else:
+        tensors["optimizer/99/step"] = torch.zeros(())
+    save_file(tensors, written, header)
+    with pytest.raises(InputError, match="cannot be resumed"):
+        load_state(written, *make(), SETTINGS)
 
 
 def test_other_network_is_refused(written):

@@ -5,13 +5,14 @@ import pytest
 
 pytest.importorskip("torch_pruning")
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from compress.train import state_file
-from panoedge.ablate.cells import Study
+from panoedge.ablate.cells import Study, known_record
 from panoedge.ablate.rows import COSTS, rows
 from panoedge.ablate.settings import RECOVERIES, AblationSettings, Cell
 from perception import checkpoint
+from perception.errors import InputError
 
 TINY = AblationSettings(
     methods=("magnitude", "safe"),
@@ -64,6 +65,32 @@ def test_cells_are_made_once(study):
     # As a process leaves it that is killed right after it wrote the network.
     state_file(network).touch()
     assert study.network(cells[-1]) == network and not state_file(network).exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"cell": None}, {"metrics": {}}, {"metrics": {"lane": 3}}, {"params": 0}, {"macs": "many"}, {"seconds": -1}],
+)
+def test_a_damaged_record_is_named(change, tmp_path):
+    cell = TINY.cells()[0]
+    metrics = {"lane": {"IoU": 0.5, "ACC": 0.8}}
+    whole = {"cell": asdict(cell), "params": 9, "macs": 99, "metrics": metrics, "seconds": 0}
+    (tmp_path / "cell.json").write_text(json.dumps(whole))
+    assert known_record(tmp_path / "cell.json", cell) == whole
+    (tmp_path / "cell.json").write_text(json.dumps({**whole, **change}))
+    with pytest.raises(InputError, match=r"cell\.json: malformed .*; remove it"):
+        known_record(tmp_path / "cell.json", cell)
+
+
+def test_records_of_other_tasks_are_not_compared():
+    def record(cell, *tasks):
+        figures = {"lane": {"IoU": 0.5, "ACC": 0.8}, "drivable": {"mIoU": 0.9}}
+        metrics = {task: figures[task] for task in tasks}
+        return {"cell": asdict(cell), "params": 9, "macs": 99, "metrics": metrics, "seconds": 0}
+
+    teacher, cell, *_ = TINY.cells()
+    with pytest.raises(InputError, match="measured on other tasks than the teacher"):
+        rows([record(teacher, "lane"), record(cell, "lane", "drivable")], {})
 
 
 def test_other_settings_are_other_cells(study):
