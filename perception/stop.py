@@ -30,6 +30,10 @@ def held() -> Iterator[Callable[[], bool]]:
     with _handled(waiting.append):
         yield lambda: bool(waiting)
     if waiting:
+        outer = signal.getsignal(waiting[0])
+        if callable(outer):
+            # So that it knows: the next one is the second.
+            outer(waiting[0], None)
         _raise(waiting[0])
 
 

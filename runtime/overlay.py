@@ -5,7 +5,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from perception.errors import InputError
 from perception.files import atomic
 from perception.geometry import Fit
 from perception.spec import InputSpec
@@ -51,10 +50,10 @@ def draw(image: np.ndarray, prediction: Prediction, fit: Fit, spec: InputSpec) -
 
 def save(path: Path, image: np.ndarray) -> None:
     """Write a picture, uint8 ``[H, W, 3]`` RGB, by the suffix of ``path``; raises :class:`InputError`."""
+    _, data = cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     with atomic(path) as temporary:
-        bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-        if not cv2.imwrite(str(temporary), bgr):
-            raise InputError(f"{path}: cannot be written; is the disk full?")
+        # Not OpenCV's own: it says nothing of a disk that is full.
+        temporary.write_bytes(data.tobytes())
 
 
 def _tint(canvas: np.ndarray, foreground: np.ndarray, colour: tuple[int, int, int], opacity: float) -> None:

@@ -22,6 +22,8 @@ from runtime.text import count_text
 # Takes a frame's name and its painted picture, uint8 [H, W, 3] RGB.
 Write = Callable[[str, np.ndarray], None]
 _VIDEO_SUFFIX = ".mp4"
+# Bytes that the shortest video comes to.
+_BEGINNING = 4096
 
 
 def run(backend: Backend, source: Source, out: Path, limit: int | None = None) -> int:
@@ -102,6 +104,8 @@ def _video(path: Path, fps: float) -> Iterator[Write]:
         def write(name: str, image: np.ndarray) -> None:
             if not writer.isOpened():
                 size = (image.shape[1], image.shape[0])
+                # On a full disk it would be said that this OpenCV cannot do it.
+                temporary.write_bytes(bytes(_BEGINNING))
                 if not writer.open(str(temporary), cv2.VideoWriter.fourcc(*"mp4v"), fps, size):
                     raise InputError(f"{path}: this OpenCV cannot write MP4 videos; name a folder")
             writer.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))

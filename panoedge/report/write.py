@@ -8,11 +8,13 @@ from panoedge.report import markdown, page
 from panoedge.report.document import document
 from panoedge.report.overlay import Overlay, Picture, encode
 from panoedge.report.schema import check
-from perception.files import atomic, writable_folder, write_json, write_text
+from perception.files import alone, atomic, writable_folder, write_json, write_text
 
 
 def write_report(report: Mapping[str, Any], out: Path, overlays: Sequence[Overlay] = ()) -> None:
     """Write ``report.json``, ``report.md``, ``report.html`` and ``overlays/*.jpg`` into the folder ``out``.
+
+    Processes that write into the same folder take turns, so that what lies there belongs together.
 
     Args:
         report: as :mod:`panoedge.report.schema` describes it; its own ``overlays`` are replaced by those given.
@@ -26,13 +28,15 @@ def write_report(report: Mapping[str, Any], out: Path, overlays: Sequence[Overla
     scenes = encode(overlays)
     report = {**report, "overlays": [_reference(title, pictures) for title, pictures in scenes]}
     laid_out = document(check(report, str(out / "report.json")), scenes)
-    for _, pictures in scenes:
-        for picture in pictures:
-            with atomic(out / picture.file) as temporary:
-                temporary.write_bytes(picture.jpeg)
-    write_json(out / "report.json", report)
-    write_text(out / "report.md", markdown.render(laid_out))
-    write_text(out / "report.html", page.render(laid_out))
+    texts = {"report.md": markdown.render(laid_out), "report.html": page.render(laid_out)}
+    with alone(out / "report.json"):
+        for _, pictures in scenes:
+            for picture in pictures:
+                with atomic(out / picture.file) as temporary:
+                    temporary.write_bytes(picture.jpeg)
+        write_json(out / "report.json", report)
+        for name, text in texts.items():
+            write_text(out / name, text)
 
 
 def _reference(title: str, pictures: Sequence[Picture]) -> dict[str, Any]:

@@ -8,12 +8,14 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple
+from pathlib import Path
 
 import numpy as np
 
 from perception.files import atomic, remove
 from runtime.backends import open_backend
 
+ROOT = Path(__file__).parents[2]
 WRITER = """
 import sys
 from pathlib import Path
@@ -36,6 +38,27 @@ def test_one_report_by_three_processes(tmp_path):
     assert [writer.returncode for writer in writers] == [0, 0, 0]
     assert len(seen) > 1
     assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+
+
+PAGES = """
+import sys
+from pathlib import Path
+from fuzz.records import REPORT
+from panoedge.report import write_report
+for number in range(30):
+    write_report({**REPORT, "title": f"{sys.argv[2]} {number}"}, Path(sys.argv[1]))
+"""
+
+
+def test_one_folder_of_pages_by_two_processes(tmp_path):
+    out = tmp_path / "pages"
+    writers = [subprocess.Popen([sys.executable, "-c", PAGES, str(out), name], cwd=ROOT) for name in ("this", "that")]
+    assert [writer.wait() for writer in writers] == [0, 0]
+    title = json.loads((out / "report.json").read_text())["title"]
+    assert title in ("this 29", "that 29")
+    assert f"<h1>{title}</h1>" in (out / "report.html").read_text()
+    assert (out / "report.md").read_text().startswith(f"# {title}\n")
+    assert sorted(path.name for path in out.iterdir()) == ["report.html", "report.json", "report.md"]
 
 
 def test_one_checkpoint_by_two_trainings(panoedge, scenes, tmp_path, same_weights):

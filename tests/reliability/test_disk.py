@@ -1,11 +1,16 @@
 """Disks that are full, read-only or gone: one line, status 2, the previous good file intact, nothing temporary left."""
 
+import json
 import shutil
+import subprocess
 import time
 
+import cv2
+import numpy as np
 import pytest
 from safetensors.torch import load_file
 
+from fuzz.records import REPORT
 from perception.errors import InputError
 from perception.files import atomic, write_text
 from perception.synthetic import write
@@ -68,6 +73,71 @@ def test_training_on_a_disk_that_is_full(panoedge, scenes, small_disk):
     command = panoedge.run("train", "--data", scenes, *TRAIN, "--epochs", 1, "--out", disk / "out.safetensors")
     refused(command, "out.log: cannot be written (No space left on device)")
     assert not hidden(disk)
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory):
+    """A video of some frames."""
+    path = tmp_path_factory.mktemp("film") / "drive.mp4"
+    film = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 10, (96, 64))
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        film.write(rng.integers(0, 256, (64, 96, 3), np.uint8))
+    film.release()
+    return path
+
+
+WRITERS = {
+    "export onnx": (["export", "onnx", "TEACHER", "--out", "DISK/out.onnx"], "out.onnx"),
+    "run, pictures": (["run", "MODEL", "--source", "SCENES/images/val", "--out", "DISK"], "val-000000.jpg"),
+    "run, a picture": (
+        ["run", "MODEL", "--source", "SCENES/images/val/val-000000.jpg", "--out", "DISK/a.png"],
+        "a.png",
+    ),
+    "run, a video": (["run", "MODEL", "--source", "FILM", "--out", "DISK/out.mp4"], "out.mp4"),
+    "bench": (["bench", "MODEL", "--seconds", 0.1, "--count", 2, "--json", "DISK/out.json"], "out.json"),
+    "bench, overlays": (
+        ["bench", "MODEL", "--seconds", 0.1, "--count", 2, "--overlays", 1, "--json", "DISK/out.json"],
+        "out.json",
+    ),
+    "evaluate": (["evaluate", "MODEL", "--data", "SCENES", "--json", "DISK/out.json"], "out.json"),
+    "data check": (["data", "check", "SCENES", "--json", "DISK/out.json"], "out.json"),
+    "estimate": (["estimate", "MODEL", "--device", "orin-nano", "--json", "DISK/out.json"], "out.json"),
+    "report": (["report", "REPORT", "--out", "DISK"], "report.html"),
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_every_writer_on_a_disk_that_is_full_or_read_only(
+    panoedge, scenes, teacher, exported, film, small_disk, tmp_path, name
+):
+    disk = small_disk(64)
+    (tmp_path / "report.json").write_text(json.dumps(REPORT))
+    places = {"DISK": disk, "SCENES": scenes, "TEACHER": teacher, "MODEL": exported, "FILM": film}
+    places["REPORT"] = tmp_path / "report.json"
+    argv, target = WRITERS[name]
+    parts = [str(part).partition("/") for part in argv]
+    argv = [places[first] / rest if first in places else f"{first}{slash}{rest}" for first, slash, rest in parts]
+    old = disk / target
+    old.write_text("old")
+    (disk / "filler").write_bytes(bytes(58 * 1024))
+    for words in ("No space left on device", "Read-only file system"):
+        command = panoedge.run(*argv)
+        assert command.status == 2
+        assert words in command.lines[-1] and command.lines[-1].startswith(f"panoedge: {disk}"), command.lines
+        assert not any("Traceback" in line for line in command.lines)
+        files = {path.name: path.read_bytes() for path in disk.rglob("*") if path.is_file()}
+        assert files.keys() == {"filler", target} and files[target] == b"old"
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+
+
+def test_a_video_that_does_not_fit(panoedge, exported, film, small_disk):
+    disk = small_disk(12)
+    (disk / "out.mp4").write_text("old")
+    command = panoedge.run("run", exported, "--source", film, "--out", disk / "out.mp4")
+    assert command.status == 2
+    assert "out.mp4: no whole video came about; did the source give frames, is the disk full?" in command.lines[-1]
+    assert [path.name for path in disk.iterdir()] == ["out.mp4"] and (disk / "out.mp4").read_text() == "old"
 
 
 def test_a_limit_on_the_size_of_files(panoedge, scenes, tmp_path):

@@ -96,11 +96,17 @@ from perception.command import main
 def work(arguments):
     with stop.held() as stopping:
         print("ready", flush=True)
-        while not (stopping() and sys.argv[1] == "polite"):
+        while not (stopping() and sys.argv[1] != "deaf"):
             time.sleep(0.01)
     print("never")
+def slowly(arguments):
+    try:
+        work(arguments)
+    finally:
+        print("cleaning", flush=True)
+        time.sleep(60)
 def register(subparsers):
-    subparsers.add_parser("work").set_defaults(run=work)
+    subparsers.add_parser("work").set_defaults(run=slowly if sys.argv[1] == "slow" else work)
 sys.exit(main("tool", "", [register], ["work"]))
 """
 
@@ -112,6 +118,16 @@ def test_a_second_signal_ends_at_once(number):
         process.send_signal(number)
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(0.5)
+        process.send_signal(number)
+        assert process.wait() == -number
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_second_signal_ends_what_the_first_has_begun_to_end(number):
+    with subprocess.Popen([sys.executable, "-c", SCRIPT, "slow"], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(number)
+        assert process.stdout.readline() == "cleaning\n"
         process.send_signal(number)
         assert process.wait() == -number
 

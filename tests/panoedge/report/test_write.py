@@ -1,10 +1,12 @@
 import json
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 
 from panoedge.report import write_report
 from panoedge.report.schema import load
 from perception.errors import InputError
+from perception.files import alone
 
 
 def test_all_files_are_written_and_read_back(report, overlays, tmp_path):
@@ -29,6 +31,16 @@ def test_a_malformed_report_writes_nothing(report, overlays, tmp_path):
     with pytest.raises(InputError, match=r"models\[0\]\.metrics\.lane\.IoU"):
         write_report(report, tmp_path, overlays)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_who_writes_the_same_folder_waits(report, tmp_path):
+    with ThreadPoolExecutor(1) as pool:
+        with alone(tmp_path / "report.json"):
+            other = pool.submit(write_report, report, tmp_path)
+            assert not wait([other], 0.5).done
+            assert [path.name for path in tmp_path.iterdir() if not path.name.startswith(".")] == []
+        other.result()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.json", "report.md"]
 
 
 def test_a_file_in_the_way(report, tmp_path):
