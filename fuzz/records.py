@@ -42,6 +42,15 @@ METRICS: dict[str, Any] = {
     "drivable": {"mIoU": 0.9},
     "lane": {"IoU": 0.5, "ACC": 0.8},
 }
+CELL = {
+    "cell": {"method": "safe", "share": 0.7, "recovery": "none", "seed": 0},
+    "recipe": {"teacher": "ab" * 32},
+    "params": 1500,
+    "macs": 2_000_000,
+    "metrics": METRICS,
+    "seconds": 3.5,
+}
+LATENCY = {"networks": ["a.safetensors", "b.safetensors"], "shares": [0.5, 0.75]}
 _MS = {"mean": 4.0, "p50": 4.0, "p95": 5.0, "p99": 6.0, "max": 9.0}
 _RATE = {
     "fps": 250.0,

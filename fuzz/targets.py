@@ -1,11 +1,14 @@
 """What is fuzzed: by name, a reader and the small whole files that mutation starts from."""
 
 import codecs
+import hashlib
 import io
 import json
+import math
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +22,10 @@ from compress.state import load_state, save_state
 from compress.times import read_times
 from fuzz import records
 from fuzz.verdict import Finding, Read
+from panoedge.ablate.cells import known_record
+from panoedge.ablate.latency import known_shares
+from panoedge.ablate.rows import rows
+from panoedge.ablate.settings import NONE, TEACHER, Cell
 from panoedge.estimate.graph import kernels
 from panoedge.report import document, markdown, overlay, page, schema
 from perception import checkpoint
@@ -28,6 +35,7 @@ from perception.engine_file import read_record, record_path
 from perception.errors import InputError
 from perception.files import read_json
 from perception.foreign import TorchFile, find_weights
+from perception.gpu import Gpu
 from perception.layer_bundle import INDEX, read_index
 from perception.layer_times import parse_times
 from perception.networks import register
@@ -36,8 +44,11 @@ from perception.onnx_metadata import parse_deployed, read_deployed
 from perception.onnx_weights import check_self_contained
 from perception.spec import InputSpec
 from perception.tasks import VEHICLE_CATEGORIES
+from runtime.backends.engine_fit import check_fits
 from runtime.device import Sampler, probe
-from runtime.gates import drops, read_reference
+from runtime.engine_info import engine_facts
+from runtime.gates import Limits, drops, judge, read_reference
+from runtime.text import drop_text, facts_text, gates_text, model_facts
 
 SIZE = (32, 64)
 
@@ -89,7 +100,7 @@ def targets(folder: Path) -> dict[str, Callable[[], Target]]:
         "onnx-weights": lambda: _file(folder / "c.onnx", check_self_contained, [records.onnx_graph()], 40_000),
         "onnx-graph": lambda: _file(folder / "d.onnx", kernels, [records.onnx_graph()], 20_000),
         "onnx-metadata": lambda: _onnx_metadata(folder / "b.onnx"),
-        "engine-record": lambda: _json(record_path(folder / "a.engine"), _engine_record, [records.ENGINE], 100_000),
+        "engine-record": lambda: _engine_record(folder / "a.engine"),
         "labels-json": lambda: _json(folder / "a.json", _bdd_labels, [records.LABELS], 100_000),
         "labels-list": lambda: _json(folder / "list.json", _label_list, [records.LABEL_LIST], 60_000),
         "labels-txt": lambda: _file(folder / "a.txt", _yolo_labels, [b"0 0.5 0.5 0.1 0.2\n3 .1 .1 1e-3 1\n"], 150_000),
@@ -101,6 +112,8 @@ def targets(folder: Path) -> dict[str, Callable[[], Target]]:
         "reference": lambda: _json(folder / "reference.json", _reference, [records.METRICS, records.REPORT], 80_000),
         "costs": lambda: _json(folder / "costs.json", _costs, [records.TIMES], 100_000),
         "costs-report": lambda: _costs_report(folder / "profile.json"),
+        "ablation-cell": lambda: _json(folder / "cell.json", _cell, [records.CELL, {**records.CELL, **_FAULT}], 50_000),
+        "ablation-latency": lambda: _json(folder / "latency.json", _latency, [records.LATENCY], 50_000),
         "bundle": lambda: _json(folder / INDEX, _bundle, [records.BUNDLE], 100_000),
         "board": lambda: _board(folder / "board"),
     }
@@ -209,13 +222,24 @@ def _onnx(path: Path) -> Target:
 
 def _onnx_metadata(path: Path) -> Target:
     def read(data: bytes) -> None:
-        parse_deployed(path, data.decode("utf-8", "replace"))
+        info = parse_deployed(path, data.decode("utf-8", "replace"))
+        model_facts({"file": "a", "sha256": "b", "bytes": 1, "input": info.spec.to_json(), **asdict(info)})
 
     return Target(read, [json.dumps(records.DEPLOYED).encode()], 150_000)
 
 
-def _engine_record(path: Path) -> None:
-    read_record(path.with_suffix(""))
+def _engine_record(engine: Path) -> Target:
+    """The record of an engine that is there, and what is made of it before TensorRT is asked."""
+    engine.write_bytes(b"engine")
+    (engine.parent / records.ENGINE["onnx"]).write_bytes(b"onnx")
+    own = {"engine_sha256": hashlib.sha256(b"engine").hexdigest(), "onnx_sha256": hashlib.sha256(b"onnx").hexdigest()}
+
+    def read(path: Path) -> None:
+        facts_text(engine_facts(engine))
+        record = read_record(engine)
+        check_fits(engine, record, "10.3.0", Gpu("Orin", "8.7"))
+
+    return _json(record_path(engine), read, [{**records.ENGINE, **own}, records.ENGINE], 100_000)
 
 
 def _bdd_labels(path: Path) -> None:
@@ -268,13 +292,19 @@ def _overlay_name(folder: Path) -> Target:
 
 
 def _reference(path: Path) -> None:
-    drops(records.METRICS, read_reference(path), path)
+    points = drops(records.METRICS, read_reference(path), path)
+    gates_text(judge({"speed": {}, "drop": {"points": points}}, Limits(max_drop=1)))
+    drop_text({"reference": "a", "points": points})
 
 
 def _costs(path: Path) -> None:
     times = parse_times(path, read_json(path))
-    for kind, grid in times.grids.items():
-        times.layer(kind, grid.inputs[0], 3)
+    _must_be_finite(times.fixed + sum(times.layer(kind, grid.inputs[0], 3) for kind, grid in times.grids.items()))
+
+
+def _must_be_finite(milliseconds: float) -> None:
+    if not math.isfinite(milliseconds):
+        raise Finding(f"{milliseconds} ms")
 
 
 def _costs_report(path: Path) -> Target:
@@ -286,9 +316,22 @@ def _costs_report(path: Path) -> Target:
 
     def read(path: Path) -> None:
         times = read_times(path, network)
-        times.of("conv", ())(1, 2)
+        _must_be_finite(times.fixed + times.of("conv", ())(1, 2))
 
     return _json(path, read, [{"models": [model]}], 100_000)
+
+
+_FAULT = {"fault": "out of reach"}
+_TEACHER = Cell(TEACHER, 1.0, NONE, 0)
+
+
+def _cell(path: Path) -> None:
+    """The record of a cell beside that of the teacher."""
+    rows([{**records.CELL, "cell": asdict(_TEACHER)}, known_record(path, Cell(**records.CELL["cell"]))], {})
+
+
+def _latency(path: Path) -> None:
+    known_shares(path, records.LATENCY["networks"])
 
 
 def _bundle(path: Path) -> None:
@@ -309,7 +352,7 @@ def _board(root: Path) -> Target:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(content, encoding="latin-1")
                 written[name] = content
-        probe(root, lambda command: lines.get("nvidia-smi", ""))
+        probe(root, lambda command: lines.get("nvidia-smi", ""), lambda: "")
         sampler = Sampler(root, open_card=lambda: None)
         sampler.sample()
         json.dumps(sampler.record(), allow_nan=False)
