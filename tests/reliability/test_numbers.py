@@ -12,6 +12,8 @@ import torch
 from compress.data import Frames, Source, loader
 from compress.device import choose
 from compress.loop import Loop, Schedule
+from compress.plan import Budget
+from compress.prune import PruneSettings, prune_checkpoint
 from compress.validate import validate
 from perception import checkpoint
 from perception.data import open_dataset
@@ -170,3 +172,16 @@ def test_a_network_whose_answers_are_no_numbers_is_not_measured(network, scenes,
         match=r"^copy-19: the network's outputs are not all finite: detection, drivable, lane; .* 20 in a",
     ):
         validate(broken, open_dataset(root))
+
+
+@pytest.mark.parametrize("importance", ["safe", "taylor"])
+def test_importance_where_nothing_is_labelled(network, barren, tmp_path, importance):
+    checkpoint.save(tmp_path / "whole.safetensors", network, [])
+    settings = PruneSettings(
+        Budget("params", 0.9), importance, rounds=1, calibration=4, reestimation=4, batch=2, device="cpu"
+    )
+    out = tmp_path / "pruned.safetensors"
+    prune_checkpoint(tmp_path / "whole.safetensors", [Source(barren)], settings, out)
+    pruned = checkpoint.load(out).network
+    assert sum(map(torch.numel, pruned.parameters())) < sum(map(torch.numel, network.parameters()))
+    assert all(tensor.isfinite().all() for tensor in pruned.state_dict().values())
