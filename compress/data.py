@@ -190,12 +190,13 @@ class Loader(DataLoader):
 
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
         """Raises InputError where a frame cannot be used, or a process that reads was killed."""
-        batches = super().__iter__()
-        if self.num_workers:
-            # torch's handler would raise wherever the program is just then, within a lock even, which hangs it for
-            # good. A dead reader is noticed while waiting for its batch too.
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         try:
+            # A new epoch asks the same processes; one may have been killed since the last.
+            batches = super().__iter__()
+            if self.num_workers:
+                # torch's handler would raise wherever the program is just then, within a lock even, which hangs it for
+                # good. A dead reader is noticed while waiting for its batch too.
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             for batch in batches:
                 if isinstance(batch, InputError):
                     raise batch

@@ -1,3 +1,4 @@
+import multiprocessing
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -179,6 +180,16 @@ def test_however_a_killed_reader_is_noticed_it_is_one_line(dataset, monkeypatch,
     monkeypatch.setattr(DataLoader, "__iter__", dying)
     with pytest.raises(InputError, match=r"^a process that reads frames was killed"):
         list(loader(Frames([Source(dataset)], "train", SPEC), 2, seed=0))
+
+
+def test_a_reader_that_is_killed_between_epochs_ends_the_next_in_one_line(dataset):
+    batches = loader(Frames([Source(dataset)], "train", SPEC), 2, seed=0, workers=2)
+    list(batches)
+    for reader in multiprocessing.active_children():
+        reader.kill()
+        reader.join()
+    with pytest.raises(InputError, match=r"^a process that reads frames was killed"):
+        list(batches)
 
 
 @pytest.mark.parametrize("workers", [0, 2])
