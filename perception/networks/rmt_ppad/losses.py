@@ -37,9 +37,7 @@ def detection_loss(boxes: Tensor, logits: Tensor, truth: Tensor, sure: Tensor | 
     boxes, logits, truth = boxes.float(), logits.float(), truth.float()
     if not len(truth):
         return focal_loss(logits, torch.zeros_like(logits), EMPTY_GAMMA).sum()
-    return paired_loss(
-        boxes, logits, match(boxes, logits, truth, torch.ones_like(truth[:, 0]) if sure is None else sure)
-    )
+    return paired_loss(boxes, logits, match(boxes, logits, truth, sure))
 
 
 def detection_imitation(boxes: Tensor, logits: Tensor, seen: Tensor, scores: Tensor) -> Tensor:
