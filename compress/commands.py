@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from compress.names import CONFLICT_SOURCES, IMPORTANCES, PENALTIES
@@ -27,6 +28,13 @@ def register_train(subparsers: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--start", type=Path, help="checkpoint to start from; the five options above are then its own")
     add_training_arguments(parser, epochs=50, lr=2e-3)
+    parser.add_argument(
+        "--task-weights",
+        nargs="+",
+        default=[],
+        metavar="TASK=FACTOR",
+        help="what a task's loss counts, such as lane=2; 1 where absent",
+    )
     parser.add_argument("--out", type=Path, required=True, help="checkpoint to write")
     parser.set_defaults(run=_jointly(_train))
 
@@ -172,16 +180,27 @@ def parse_protection(texts: Sequence[str]) -> tuple[float, dict[str, float]]:
     """
     share, factors = 0.1, {}
     for text in texts:
-        task, equals, number = text.rpartition("=")
-        try:
-            value = float(number)
-        except ValueError:
-            raise InputError(f"protect {text!r}: expected a share such as 0.1, or TASK=FACTOR such as lane=2") from None
-        if equals:
+        task, value = parse_factor(text, "protect", "a share such as 0.1, or ")
+        if task:
             factors[task] = value
         else:
             share = value
     return share, factors
+
+
+def parse_factor(text: str, what: str, alternative: str = "") -> tuple[str, float]:
+    """``lane=2`` to the task and the factor; a number alone to no task, where there is an ``alternative`` to a task.
+
+    Raises:
+        InputError: for anything else.
+    """
+    task, equals, number = text.rpartition("=")
+    try:
+        if bool(task) == bool(equals) and (task or alternative):
+            return task, float(number)
+    except ValueError:
+        pass
+    raise InputError(f"{what} {text!r}: expected {alternative}TASK=FACTOR such as lane=2")
 
 
 def register_coarsen(subparsers: argparse._SubParsersAction) -> None:
@@ -280,7 +299,8 @@ def _train(arguments: argparse.Namespace) -> None:
     config = {name: getattr(arguments, name) for name in ("width", "depth", "resize")}
     config["size"] = parse_size(arguments.size) if arguments.size else None
     given = {name: value for name, value in config.items() if value is not None}
-    settings = training_settings(arguments)
+    weights = dict(parse_factor(text, "task weight") for text in arguments.task_weights)
+    settings = replace(training_settings(arguments), task_weights=weights)
     train(arguments.network, given, settings, arguments.out, arguments.start, arguments.resume)
 
 

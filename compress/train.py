@@ -3,8 +3,9 @@
 import contextlib
 import inspect
 import itertools
+import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from compress.validate import validate
 from perception import checkpoint
 from perception.command import say
 from perception.data import Dataset, OnBad, open_dataset
-from perception.errors import InputError
+from perception.errors import InputError, require
 from perception.evaluation import headline
 from perception.files import check_writable, remove
 from perception.networks import network_class
@@ -44,6 +45,7 @@ class TrainSettings:
         workers: processes that read and augment.
         cache: keep the frames in memory at input size.
         on_bad: what to do about frames that cannot be used, see :class:`compress.data.Frames`.
+        task_weights: what :func:`train` multiplies each task's loss by, 1 where absent.
     """
 
     sources: Sequence[Source]
@@ -56,6 +58,12 @@ class TrainSettings:
     workers: int = 0
     cache: bool = False
     on_bad: OnBad = "stop"
+    task_weights: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Raises InputError for weights that make no sense."""
+        for task, weight in self.task_weights.items():
+            require(0 < weight < math.inf, f"task weight {task}", weight, "must be above 0")
 
     def record(self) -> dict[str, Any]:
         """Plain values for the checkpoint's history."""
@@ -66,6 +74,7 @@ class TrainSettings:
             ],
             "schedule": asdict(self.schedule),
             "augmentation": asdict(self.augmentation),
+            "task_weights": dict(self.task_weights),
         }
 
 
@@ -97,12 +106,16 @@ def train(
         student, history = begun.network, begun.history
     else:
         student, history = _new(network, config), []
+    weights, known = settings.task_weights, student.spec.tasks
+    if unknown := weights.keys() - set(known):
+        raise InputError(f"task weight {min(unknown)}: {student.name} has {', '.join(known)}")
     compute = choose(settings.device, settings.precision)
 
     def loss(images: Tensor, targets: Targets) -> dict[str, Tensor]:
         with compute.autocast():
             raw = student(student.normalise(images))
-        return labelled(student.losses(raw, targets), targets)
+        losses = labelled(student.losses(raw, targets), targets)
+        return {task: weights.get(task, 1.0) * value for task, value in losses.items()}
 
     trained, record = run(student, loss, settings, compute, out, resume)
     finish(out, trained, [*history, {"stage": "train", **settings.record(), **record}])

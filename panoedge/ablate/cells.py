@@ -23,7 +23,7 @@ from perception.evaluation import headline
 from perception.fields import count, duration
 from perception.files import read_json, remove, sha256, write_json
 
-_OF_PRUNING = ("rounds", "calibration", "reestimation", "costs", "device")
+_OF_PRUNING = ("rounds", "round_to", "calibration", "reestimation", "costs", "device")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,20 @@ from typing import Any
 from compress.names import COST_KINDS
 from panoedge.ablate.settings import METHODS, RECOVERIES, AblationSettings, quick
 
+# Options that change a setting of the same name where they are given.
+_SIZES = (
+    "methods",
+    "rounds",
+    "round_to",
+    "contenders",
+    "shares",
+    "recoveries",
+    "recovery_shares",
+    "seeds",
+    "epochs",
+    "frames",
+)
+
 
 def register(subparsers: argparse._SubParsersAction) -> None:
     """``ablate``: what each part of the method is worth."""
@@ -30,6 +44,8 @@ def register(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--costs", metavar="FILE", help="what panoedge cost measured; budgets of latency need it")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default=sizes.device, help="where to compute")
     parser.add_argument("--methods", nargs="+", choices=tuple(METHODS), metavar="NAME", help=f"of {', '.join(METHODS)}")
+    parser.add_argument("--rounds", type=int, help="of every pruning")
+    parser.add_argument("--round-to", type=int, help="widths stay multiples of this")
     parser.add_argument("--contenders", nargs="*", choices=tuple(METHODS), metavar="NAME", help="those trained again")
     parser.add_argument("--shares", nargs="+", type=float, metavar="SHARE", help="budgets")
     parser.add_argument(
@@ -46,7 +62,7 @@ def _run(arguments: argparse.Namespace) -> None:
     from panoedge.ablate.run import ablate
 
     changes: dict[str, Any] = {"kind": arguments.budget_kind, "costs": arguments.costs, "device": arguments.device}
-    for name in ("methods", "contenders", "shares", "recoveries", "recovery_shares", "seeds", "epochs", "frames"):
+    for name in _SIZES:
         given = getattr(arguments, name)
         if given is not None:
             changes[name] = tuple(given) if isinstance(given, list) else given

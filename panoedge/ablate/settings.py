@@ -77,7 +77,7 @@ class AblationSettings:
         contenders: methods that are also trained after pruning.
         recovery_shares: budgets at which they are.
         epochs, batch, lr: of every recovery alike, so that all take the same steps.
-        rounds, calibration, reestimation: of every pruning, see ``compress.prune.PruneSettings``.
+        rounds, round_to, calibration, reestimation: of every pruning, see ``compress.prune.PruneSettings``.
         frames: of the validation split that each cell looks at, the first so many.
         device: ``auto``, ``cpu`` or ``cuda``.
     """
@@ -94,6 +94,7 @@ class AblationSettings:
     batch: int = 16
     lr: float = 1e-3
     rounds: int = 3
+    round_to: int = 8
     calibration: int = 64
     reestimation: int = 256
     frames: int = 2000
@@ -113,8 +114,8 @@ class AblationSettings:
             require(0 < share < 1, "share", share, "must lie between 0 and 1")
         if self.kind == "latency":
             require(self.costs is not None, "budget kind", self.kind, "needs --costs; see panoedge cost")
-        for name in ("seeds", "frames", "epochs"):
-            require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+        for name in ("seeds", "frames", "epochs", "rounds", "round_to"):
+            require(getattr(self, name) >= 1, name.replace("_", "-"), getattr(self, name), "at least 1")
 
     def cells(self) -> list[Cell]:
         """All measurements: the teacher, everything without recovery, then recoveries; seed after seed, so that an

@@ -2,17 +2,17 @@ import argparse
 
 import pytest
 
-from compress.commands import parse_protection, register_prune, register_train
+from compress.commands import parse_factor, parse_protection, register_prune, register_train
 from perception.errors import InputError
 
 
 @pytest.fixture
-def config(monkeypatch):
-    """The network and configuration that a ``train`` command line asks for."""
+def asked(monkeypatch):
+    """What a ``train`` command line asks for: network, configuration, settings."""
 
     def run(*options):
         asked = []
-        monkeypatch.setattr("compress.train.train", lambda network, config, *_: asked.append((network, config)))
+        monkeypatch.setattr("compress.train.train", lambda *given: asked.append(given[:3]))
         parser = argparse.ArgumentParser()
         register_train(parser.add_subparsers())
         arguments = parser.parse_args(["train", "--data", "drawn", "--out", "x.safetensors", *options])
@@ -22,15 +22,28 @@ def config(monkeypatch):
     return run
 
 
-def test_what_is_not_asked_for_is_left_to_the_network(config):
-    assert config() == ("yolop", {})
-    assert config("--network", "rmt-ppad") == ("rmt-ppad", {})
+def test_what_is_not_asked_for_is_left_to_the_network(asked):
+    assert asked()[:2] == ("yolop", {})
+    assert asked("--network", "rmt-ppad")[:2] == ("rmt-ppad", {})
 
 
-def test_a_network_is_shaped_on_the_command_line(config):
+def test_tasks_weigh_what_the_command_line_says(asked):
+    assert asked()[2].task_weights == {}
+    assert asked("--task-weights", "lane=2", "detection=0.5")[2].task_weights == {"lane": 2.0, "detection": 0.5}
+    with pytest.raises(InputError, match=r"task weight lane 0\.0: must be above 0"):
+        asked("--task-weights", "lane=0")
+
+
+@pytest.mark.parametrize("text", ["2", "=2", "lane", "lane="])
+def test_a_factor_has_a_task_and_a_number(text):
+    with pytest.raises(InputError, match=r"task weight .*: expected TASK=FACTOR such as lane=2"):
+        parse_factor(text, "task weight")
+
+
+def test_a_network_is_shaped_on_the_command_line(asked):
     options = ["--width", "0.25", "--depth", "0.5", "--size", "192x320", "--resize", "letterbox"]
     expected = {"width": 0.25, "depth": 0.5, "size": (192, 320), "resize": "letterbox"}
-    assert config("--network", "rmt-ppad", *options) == ("rmt-ppad", expected)
+    assert asked("--network", "rmt-ppad", *options)[:2] == ("rmt-ppad", expected)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +58,7 @@ def test_protection_is_a_share_and_factors(texts, expected):
     assert parse_protection(texts) == expected
 
 
-@pytest.mark.parametrize("text", ["lane", "lane=", "lane=much"])
+@pytest.mark.parametrize("text", ["lane", "lane=", "lane=much", "=2"])
 def test_protection_that_is_neither_is_an_input_error(text):
     with pytest.raises(InputError, match="or TASK=FACTOR such as lane=2"):
         parse_protection([text])

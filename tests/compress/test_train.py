@@ -66,6 +66,20 @@ def test_starts_from_a_checkpoint(folder, settings, network):
     assert [stage["stage"] for stage in checkpoint.load(out).history] == ["import", "train"]
 
 
+def test_tasks_count_by_their_weights(folder, settings, monkeypatch):
+    """Logged losses of the first step, which no weight has moved yet."""
+    seen = []
+    monkeypatch.setattr("compress.event_log.EventLog.__call__", lambda self, *point: seen.append(point))
+    for weights in ({}, {"lane": 2.0}):
+        train("yolop", CONFIG, settings({"epochs": 1}, task_weights=weights), folder / "weighed.safetensors")
+    firsts = {}
+    for tag, value, step in seen:
+        if step == 0 and "lane" in tag:
+            firsts.setdefault(tag, []).append(value)
+    ((plain, weighed),) = firsts.values()
+    assert weighed == pytest.approx(2 * plain, rel=1e-4)
+
+
 def test_interrupted_run_is_resumed(folder, settings, monkeypatch):
     plan = settings({"epochs": 2}, validate_every=1)
     whole = train("yolop", CONFIG, plan, folder / "whole.safetensors")
@@ -87,5 +101,7 @@ def test_faults_are_found_before_work(folder, settings, tmp_path):
         train("yolop", CONFIG, settings(sources=[Source(tmp_path / "nowhere")]), folder / "x.safetensors")
     with pytest.raises(InputError, match="unknown network 'resnet'"):
         train("resnet", {}, settings(), folder / "x.safetensors")
+    with pytest.raises(InputError, match="task weight lanes: yolop has detection, drivable, lane"):
+        train("yolop", CONFIG, settings(task_weights={"lanes": 2.0}), folder / "x.safetensors")
     with pytest.raises(InputError, match=r"network yolop: .*'depth' \(see --width, --depth"):
         train("yolop", {"depth": 0.5}, settings(), folder / "x.safetensors")

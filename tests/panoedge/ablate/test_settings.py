@@ -38,6 +38,8 @@ def test_methods_are_settings_of_pruning(method):
         {"contenders": ("x",)},
         {"shares": (1.2,)},
         {"seeds": 0},
+        {"rounds": 0},
+        {"round_to": 0},
         {"kind": "latency"},
         {"recoveries": ("rest",)},
     ],
