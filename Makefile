@@ -28,8 +28,8 @@ $(STAMP): pyproject.toml $(LOCK)
 demo: install  ## the whole road on a small network and generated frames, into runs/demo
 	$(BIN)/panoedge demo --out runs/demo
 
-test: install  ## run the tests
-	$(BIN)/python -m pytest
+test: install  ## run the tests, a file to a process
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test-matrix:  ## run the tests with the oldest and the newest libraries, each in a .venv of its own
 	$(PYTHON) locks/matrix.py

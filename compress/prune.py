@@ -2,23 +2,23 @@
 
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
+from compress.batch_norms import settle
 from compress.cost_model import CostModel
-from compress.data import Batch, Frames, Source, Stream
+from compress.data import Frames, Source, Stream
 from compress.device import choose
 from compress.groups import ChannelGroups
 from compress.importance import importance
 from compress.latency import widest_region
 from compress.plan import Budget, plan
-from compress.processes import by_first, summed
+from compress.processes import by_first
 from compress.times import read_times
 from perception import checkpoint
 from perception.data import OnBad
@@ -37,7 +37,7 @@ class PruneSettings:
         importance: ``safe``, ``taylor``, ``magnitude`` or ``random``.
         rounds: removals, importance measured anew before each.
         calibration: images each measurement looks at.
-        reestimation: images that batch norms are re-estimated from at the end.
+        reestimation: images that batch norms are measured on again at the end, see :func:`compress.batch_norms.settle`.
         batch: images at a time.
         round_to: widths stay multiples of this, as tensor cores like them.
         floor: share of a group's channels that always stays.
@@ -174,7 +174,8 @@ def prune(network: Network, frames: Frames, settings: PruneSettings, measured: N
             model = CostModel(network, groups, times)
             progress.step(note=f"{kind} {model.cost(kind, {}) / start[kind]:.3f}")
     left = {kind: model.cost(kind, {}) for kind in start}
-    reestimate(network, stream.take(max(1, settings.reestimation // settings.batch)))
+    seen, judged = (max(1, images // settings.batch) for images in (settings.reestimation, settings.calibration))
+    settled = settle(network, stream.take(seen), stream.take(judged))
     network.to("cpu", memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
     frames.exchange()
     return {
@@ -185,36 +186,7 @@ def prune(network: Network, frames: Frames, settings: PruneSettings, measured: N
         "seconds": round(time.monotonic() - began),
         "skipped_frames": frames.left_out,
         "kept": {kind: round(left[kind] / start[kind], 4) for kind in start},
+        "settled": settled,
         # Share of what was each task's importance before the round, by round.
         "given_up": given_up,
     }
-
-
-@torch.no_grad()
-def reestimate(network: Network, batches: Iterable[Batch]) -> None:
-    """Set every batch norm's mean and variance to plain averages over ``batches`` of all processes; weights stay.
-
-    Raises:
-        InputError: without a batch, or where an average is not finite.
-    """
-    norms = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
-    momenta = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # cumulative average
-    network.train()
-    device = next(network.parameters()).device
-    seen = 0
-    for images, _ in batches:
-        network(network.normalise(images.to(device)))
-        seen += 1
-    network.eval()
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
-    total = summed(torch.tensor(seen, dtype=torch.float64, device=device))
-    if not total:
-        raise InputError("batch-norm re-estimation: no calibration frames")
-    for average in (buffer for norm in norms for buffer in norm.buffers() if buffer.is_floating_point()):
-        average.copy_(summed(seen * average.double()) / total)
-        if not average.isfinite().all():
-            raise InputError(f"{network.name}: batch norms' averages are not finite; its weights are not either")

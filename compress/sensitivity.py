@@ -9,11 +9,11 @@ from typing import Any
 
 import torch
 
+from compress.batch_norms import settle
 from compress.data import Batch, Frames, Source, collate, loader
 from compress.device import choose
 from compress.gradients import Measured, measure
 from compress.groups import ChannelGroups
-from compress.prune import reestimate
 from compress.validate import validate
 from perception import checkpoint
 from perception.data import open_dataset
@@ -82,7 +82,7 @@ def sensitivity(source: Path, data: Path, settings: SensitivitySettings) -> dict
         if doomed:
             ChannelGroups(copied, region).remove(doomed)
         with compute.autocast():
-            reestimate(copied, batches(settings.reestimation))
+            settle(copied, batches(settings.reestimation), batches(settings.calibration))
             loss = losses(copied, judged, min(settings.frames, len(judged)), settings.batch)
         score = headline(validate(copied, open_dataset(data, "val"), frames=settings.frames))
         return {"kept": round(_size(copied) / _size(network), 4), "loss": loss, "score": score}

@@ -1,8 +1,13 @@
 """Where the shared reference files and photographs lie, for the tests that need them."""
 
+import os
 from pathlib import Path
 
 import pytest
+
+# Side by side, tests have a core each; what they start inherits that.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"

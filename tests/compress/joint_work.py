@@ -14,6 +14,7 @@ from torch import nn
 
 import compress.distill
 from compress.augment import Augmentation
+from compress.batch_norms import settle
 from compress.data import Frames, Source, Stream, collate, loader
 from compress.device import choose
 from compress.distill import DistillSettings, distill
@@ -22,7 +23,6 @@ from compress.groups import ChannelGroups
 from compress.importance import importance
 from compress.loop import Loop, Schedule
 from compress.processes import any_of, averaging, by_first, collected, joined, share, summed
-from compress.prune import reestimate
 from compress.train import TrainSettings, state_file, train
 from perception import checkpoint, stop
 from perception.spec import InputSpec
@@ -49,7 +49,7 @@ def importances(data: Path, source: Path, out: Path) -> None:
         save(out / f"{rule}.safetensors", {f"{k}/{p}": v for k, part in parts.items() for p, v in part.items()})
     taylor = importance("taylor")(made, groups, Stream(frames, 2, 0).take(BATCHES))
     save(out / "taylor.safetensors", taylor.scores)
-    reestimate(made, Stream(frames, 2, 0).take(BATCHES))
+    assert settle(made, Stream(frames, 2, 0).take(BATCHES), Stream(frames, 2, 1).take(BATCHES)) > 0
     save(out / "statistics.safetensors", {name: value for name, value in made.named_buffers() if "running" in name})
 
 

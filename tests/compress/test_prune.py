@@ -3,13 +3,12 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch import nn
 
 from compress.data import Frames, Source
 from compress.latency import layers_of, widths_to_measure
 from compress.names import IMPORTANCES
 from compress.plan import Budget
-from compress.prune import PruneSettings, prune, prune_checkpoint, reestimate
+from compress.prune import PruneSettings, prune, prune_checkpoint
 from perception import checkpoint
 from perception.cost import cost
 from perception.errors import InputError
@@ -134,30 +133,3 @@ def test_unreachable_budget_writes_nothing(tmp_path, network, dataset):
     with pytest.raises(InputError, match="cannot be met"):
         prune_checkpoint(source, [Source(dataset)], replace(SETTINGS, budget=Budget("params", 0.01)), out)
     assert not out.exists()
-
-
-def test_reestimate_sets_plain_averages_and_keeps_weights(network, batches):
-    weights = {name: value.clone() for name, value in network.named_parameters()}
-    momentum = network.model[0].conv.bn.momentum
-    seen = []
-    handle = network.model[0].conv.conv.register_forward_hook(lambda layer, inputs, output: seen.append(output))
-    reestimate(network, batches)
-    handle.remove()
-    norm = network.model[0].conv.bn
-    assert torch.allclose(norm.running_mean, torch.stack([x.mean((0, 2, 3)) for x in seen]).mean(0), atol=1e-5)
-    assert torch.allclose(norm.running_var, torch.stack([x.var((0, 2, 3)) for x in seen]).mean(0), atol=1e-5)
-    assert all(torch.equal(value, weights[name]) for name, value in network.named_parameters())
-    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
-    assert {module.momentum for module in norms} == {momentum} and not network.training
-
-
-def test_reestimate_refuses_averages_that_are_not_finite(network, batches):
-    with torch.no_grad():
-        network.model[0].conv.conv.weight[0, 0, 0, 0] = torch.inf
-    with pytest.raises(InputError, match="batch norms' averages are not finite"):
-        reestimate(network, batches)
-
-
-def test_reestimate_needs_frames(network):
-    with pytest.raises(InputError, match="no calibration frames"):
-        reestimate(network, [])

@@ -1,0 +1,112 @@
+"""Batch norms after a removal: measured again, and moved as far as the tasks are better off."""
+
+import math
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
+
+from compress.data import Batch, labelled
+from compress.processes import summed
+from perception.errors import InputError
+from perception.networks.base import Network
+
+# How far from what was learnt to what is measured a network may go.
+STEPS = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+def settle(network: Network, batches: Iterable[Batch], judges: Iterable[Batch]) -> float:
+    """Move every batch norm's mean and variance towards plain averages over ``batches`` of all processes.
+
+    Where much was removed, those that were learnt fit no longer. Where little that matters was, channels that are left
+    still have the scale that later layers know, and new averages would take it from them. So the tasks decide, by the
+    product of their losses over ``judges``, in which a loss that is small by nature counts as much as others.
+
+    Returns:
+        How far they went: 0 as learnt, 1 all the way.
+
+    Raises:
+        InputError: without a batch, or where an average is not finite.
+    """
+    learnt = _statistics(network)
+    reestimate(network, batches)
+    measured = _statistics(network)
+    seen = list(judges)
+
+    def move(step: float) -> None:
+        for name, value in network.named_buffers():
+            if name in learnt:
+                value.copy_(torch.lerp(learnt[name], measured[name], step))
+
+    def product(step: float) -> float:
+        move(step)
+        return _log_product(network, seen)
+
+    best = min(STEPS, key=product)
+    move(best)
+    return best
+
+
+@torch.no_grad()
+def reestimate(network: Network, batches: Iterable[Batch]) -> None:
+    """Set every batch norm's mean and variance to plain averages over ``batches`` of all processes; weights stay.
+
+    Raises:
+        InputError: without a batch, or where an average is not finite.
+    """
+    norms = list(_norms(network).values())
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # cumulative average
+    network.train()
+    device = next(network.parameters()).device
+    seen = 0
+    for images, _ in batches:
+        network(network.normalise(images.to(device)))
+        seen += 1
+    network.eval()
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    total = summed(torch.tensor(seen, dtype=torch.float64, device=device))
+    if not total:
+        raise InputError("batch-norm re-estimation: no calibration frames")
+    for average in (buffer for norm in norms for buffer in norm.buffers() if buffer.is_floating_point()):
+        average.copy_(summed(seen * average.double()) / total)
+        if not average.isfinite().all():
+            raise InputError(f"{network.name}: batch norms' averages are not finite; its weights are not either")
+
+
+@torch.no_grad()
+def _log_product(network: Network, batches: Sequence[Batch]) -> float:
+    """Logarithm of the product of the tasks' mean losses, of tasks that any process has labels for; infinite where a
+    loss is not finite."""
+    network.eval()
+    device = next(network.parameters()).device
+    tasks = network.spec.tasks
+    sums, counts = torch.zeros(2, len(tasks), dtype=torch.float64, device=device)
+    for images, targets in batches:
+        losses = labelled(network.losses(network(network.normalise(images.to(device))), targets.to(device)), targets)
+        for row, task in enumerate(tasks):
+            if task in losses:
+                sums[row] += losses[task].double()
+                counts[row] += 1
+    sums, counts = summed(sums), summed(counts)
+    means = sums[counts > 0] / counts[counts > 0]
+    total = float(means.clamp(min=1e-30).log().sum())
+    return total if math.isfinite(total) else math.inf
+
+
+def _statistics(network: Network) -> dict[str, Tensor]:
+    """Copies of the means and variances of all batch norms, by name of the buffer."""
+    return {
+        f"{path}.{name}": buffer.clone()
+        for path, norm in _norms(network).items()
+        for name, buffer in norm.named_buffers()
+        if buffer.is_floating_point()
+    }
+
+
+def _norms(network: Network) -> dict[str, BatchNorm]:
+    return {path: module for path, module in network.named_modules() if isinstance(module, BatchNorm)}
