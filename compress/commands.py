@@ -129,9 +129,9 @@ def add_pruning_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--protect",
         nargs="+",
-        default=["0.1"],
+        default=[],
         metavar="SHARE|TASK=FACTOR",
-        help="safe: share of channels each task puts out of reach; lane=2: the task counts twice",
+        help="safe: share of channels each task puts out of reach, none where absent; lane=2: the task counts twice",
     )
     parser.add_argument("--calibration", type=int, default=64, metavar="N", help="images each measurement looks at")
     parser.add_argument("--round-to", type=int, default=8, help="widths stay multiples of this")
@@ -173,12 +173,12 @@ def pruning_settings(arguments: argparse.Namespace, rounds: int):
 
 
 def parse_protection(texts: Sequence[str]) -> tuple[float, dict[str, float]]:
-    """``0.2 lane=2`` in any order to the share, 0.1 where none is given, and the factors by task.
+    """``0.2 lane=2`` in any order to the share, 0 where none is given, and the factors by task.
 
     Raises:
         InputError: for anything else.
     """
-    share, factors = 0.1, {}
+    share, factors = 0.0, {}
     for text in texts:
         task, value = parse_factor(text, "protect", "a share such as 0.1, or ")
         if task:

@@ -58,7 +58,7 @@ class PruneSettings:
     floor: float = 0.1
     conflict: float = 0.0
     combine: str = "max"
-    protect: float = 0.1
+    protect: float = 0.0
     source: str = "weights"
     penalty: str = "product"
     weights: Mapping[str, float] = field(default_factory=dict)

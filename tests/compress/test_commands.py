@@ -50,8 +50,8 @@ def test_a_network_is_shaped_on_the_command_line(asked):
     ("texts", "expected"),
     [
         (["0.2"], (0.2, {})),
-        (["lane=2"], (0.1, {"lane": 2.0})),
-        (["detection=1.5", "0", "lane=3"], (0.0, {"detection": 1.5, "lane": 3.0})),
+        (["lane=2"], (0.0, {"lane": 2.0})),
+        (["detection=1.5", "0.1", "lane=3"], (0.1, {"detection": 1.5, "lane": 3.0})),
     ],
 )
 def test_protection_is_a_share_and_factors(texts, expected):
