@@ -2,7 +2,7 @@ import argparse
 
 import pytest
 
-from compress.commands import parse_factor, parse_protection, register_prune, register_train
+from compress.commands import register_prune, register_train
 from perception.errors import InputError
 
 
@@ -34,34 +34,10 @@ def test_tasks_weigh_what_the_command_line_says(asked):
         asked("--task-weights", "lane=0")
 
 
-@pytest.mark.parametrize("text", ["2", "=2", "lane", "lane="])
-def test_a_factor_has_a_task_and_a_number(text):
-    with pytest.raises(InputError, match=r"task weight .*: expected TASK=FACTOR such as lane=2"):
-        parse_factor(text, "task weight")
-
-
 def test_a_network_is_shaped_on_the_command_line(asked):
     options = ["--width", "0.25", "--depth", "0.5", "--size", "192x320", "--resize", "letterbox"]
     expected = {"width": 0.25, "depth": 0.5, "size": (192, 320), "resize": "letterbox"}
     assert asked("--network", "rmt-ppad", *options)[:2] == ("rmt-ppad", expected)
-
-
-@pytest.mark.parametrize(
-    ("texts", "expected"),
-    [
-        (["0.2"], (0.2, {})),
-        (["lane=2"], (0.0, {"lane": 2.0})),
-        (["detection=1.5", "0.1", "lane=3"], (0.1, {"detection": 1.5, "lane": 3.0})),
-    ],
-)
-def test_protection_is_a_share_and_factors(texts, expected):
-    assert parse_protection(texts) == expected
-
-
-@pytest.mark.parametrize("text", ["lane", "lane=", "lane=much", "=2"])
-def test_protection_that_is_neither_is_an_input_error(text):
-    with pytest.raises(InputError, match="or TASK=FACTOR such as lane=2"):
-        parse_protection([text])
 
 
 def test_pruning_takes_the_protection_of_its_command_line(monkeypatch, capsys):
