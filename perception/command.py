@@ -31,7 +31,7 @@ class _Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescription
     """Show defaults and keep examples as they are typed."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        return super()._get_help_string(action) if action.default is not None else action.help
+        return action.help if action.default in (None, []) else super()._get_help_string(action)
 
 
 class _Parser(argparse.ArgumentParser):

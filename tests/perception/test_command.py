@@ -16,6 +16,7 @@ def program(action):
         parser = subparsers.add_parser("act", description="Acts.\n\nexample:\n  tool act --size 3", help="acts")
         parser.add_argument("--size", type=int, default=7, help="how much")
         parser.add_argument("--name", help="what to call it")
+        parser.add_argument("--also", nargs="+", default=[], help="others")
         parser.set_defaults(run=action)
 
     return lambda *argv: main("tool", "A tool.", [register], argv)
@@ -92,6 +93,7 @@ def test_help_of_a_command_shows_defaults_and_keeps_examples(capsys):
     assert program(print)("act", "--help") == 0
     out = capsys.readouterr().out
     assert "how much (default: 7)" in out
+    assert out.count("default") == 1
     assert "what to call it\n" in out
     assert "example:\n  tool act --size 3\n" in out
 
