@@ -1,19 +1,22 @@
 """Batch norms after a removal: measured again, and moved as far as the tasks are better off."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 
 import torch
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 
-from compress.data import Batch, labelled
+from compress.data import Batch
 from compress.processes import summed
+from compress.task_losses import mean_losses
 from perception.errors import InputError
 from perception.networks.base import Network
 
 # How far from what was learnt to what is measured a network may go.
 STEPS = (0.0, 0.25, 0.5, 0.75, 1.0)
+# A loss of 0 has no logarithm.
+_SMALLEST = 1e-30
 
 
 def settle(network: Network, batches: Iterable[Batch], judges: Iterable[Batch]) -> float:
@@ -41,7 +44,7 @@ def settle(network: Network, batches: Iterable[Batch], judges: Iterable[Batch]) 
 
     def product(step: float) -> float:
         move(step)
-        return _log_product(network, seen)
+        return _log_product(mean_losses(network, seen).values())
 
     best = min(STEPS, key=product)
     move(best)
@@ -78,24 +81,11 @@ def reestimate(network: Network, batches: Iterable[Batch]) -> None:
             raise InputError(f"{network.name}: batch norms' averages are not finite; its weights are not either")
 
 
-@torch.no_grad()
-def _log_product(network: Network, batches: Sequence[Batch]) -> float:
-    """Logarithm of the product of the tasks' mean losses, of tasks that any process has labels for; infinite where a
-    loss is not finite."""
-    network.eval()
-    device = next(network.parameters()).device
-    tasks = network.spec.tasks
-    sums, counts = torch.zeros(2, len(tasks), dtype=torch.float64, device=device)
-    for images, targets in batches:
-        losses = labelled(network.losses(network(network.normalise(images.to(device))), targets.to(device)), targets)
-        for row, task in enumerate(tasks):
-            if task in losses:
-                sums[row] += losses[task].double()
-                counts[row] += 1
-    sums, counts = summed(sums), summed(counts)
-    means = sums[counts > 0] / counts[counts > 0]
-    total = float(means.clamp(min=1e-30).log().sum())
-    return total if math.isfinite(total) else math.inf
+def _log_product(losses: Collection[float]) -> float:
+    """Logarithm of their product; infinite where one is not finite."""
+    if not all(map(math.isfinite, losses)):
+        return math.inf
+    return math.fsum(math.log(max(loss, _SMALLEST)) for loss in losses)
 
 
 def _statistics(network: Network) -> dict[str, Tensor]:

@@ -14,6 +14,7 @@ from compress.data import Batch, Frames, Source, collate, loader
 from compress.device import choose
 from compress.gradients import Measured, measure
 from compress.groups import ChannelGroups
+from compress.task_losses import mean_losses
 from compress.validate import validate
 from perception import checkpoint
 from perception.data import open_dataset
@@ -83,7 +84,7 @@ def sensitivity(source: Path, data: Path, settings: SensitivitySettings) -> dict
             ChannelGroups(copied, region).remove(doomed)
         with compute.autocast():
             settle(copied, batches(settings.reestimation), batches(settings.calibration))
-            loss = losses(copied, judged, min(settings.frames, len(judged)), settings.batch)
+            loss = mean_losses(copied, _first(judged, min(settings.frames, len(judged)), settings.batch))
         score = headline(validate(copied, open_dataset(data, "val"), frames=settings.frames))
         return {"kept": round(_size(copied) / _size(network), 4), "loss": loss, "score": score}
 
@@ -138,19 +139,10 @@ def mean_conflict(measured: Measured, paths: Iterable[str]) -> dict[str, float]:
     return {"-".join(pair): round(float(value), 4) for pair, value in zip(pairs, over_channels, strict=True)}
 
 
-@torch.no_grad()
-def losses(network: Network, frames: Frames, count: int, batch: int) -> dict[str, float]:
-    """Mean loss by task over the first ``count`` frames, in evaluation mode."""
-    network.eval()
-    device = next(network.parameters()).device
-    totals: dict[str, float] = {}
+def _first(frames: Frames, count: int, batch: int) -> Iterator[Batch]:
+    """The first ``count`` of them, as they are."""
     for start in range(0, count, batch):
-        part = range(start, min(start + batch, count))
-        images, targets = collate([frames[0, index] for index in part])
-        raw = network(network.normalise(images.to(device)))
-        for task, loss in network.losses(raw, targets.to(device)).items():
-            totals[task] = totals.get(task, 0.0) + float(loss) * len(part) / count
-    return totals
+        yield collate([frames[0, index] for index in range(start, min(start + batch, count))])
 
 
 def _size(network: Network) -> int:

@@ -1,10 +1,12 @@
 import copy
+import math
 
 import pytest
 import torch
 from torch import nn
 
 from compress.batch_norms import STEPS, reestimate, settle
+from compress.task_losses import mean_losses
 from perception.errors import InputError
 
 
@@ -39,12 +41,6 @@ def statistics(network):
     return {name: value.clone() for name, value in network.named_buffers() if value.is_floating_point()}
 
 
-def losses(network, batches):
-    with torch.no_grad():
-        found = [network.losses(network(network.normalise(images)), targets) for images, targets in batches]
-    return {task: sum(float(each[task]) for each in found) / len(found) for task in found[0]}
-
-
 def test_batch_norms_go_as_far_as_the_tasks_losses_fall(network, batches):
     learnt, measured = statistics(network), copy.deepcopy(network)
     reestimate(measured, batches)
@@ -54,7 +50,7 @@ def test_batch_norms_go_as_far_as_the_tasks_losses_fall(network, batches):
         for name, value in there.named_buffers():
             if name in learnt:
                 value.copy_(torch.lerp(learnt[name], statistics(measured)[name], step))
-        found[step] = torch.tensor(list(losses(there, batches).values())).log().sum()
+        found[step] = math.prod(mean_losses(there, batches).values())
     best = settle(network, batches, batches)
     assert best == min(STEPS, key=found.__getitem__)
     expected = {name: torch.lerp(value, statistics(measured)[name], best) for name, value in learnt.items()}
@@ -62,34 +58,28 @@ def test_batch_norms_go_as_far_as_the_tasks_losses_fall(network, batches):
     assert not network.training
 
 
-def test_what_was_learnt_stays_where_it_is_best(network, batches, monkeypatch):
+@pytest.fixture
+def losses_by_move(network, monkeypatch):
+    """Makes losses up: those of a network as it was, and those of one whose batch norms moved at all."""
+    start = statistics(network)
+
+    def make_up(still, moved):
+        def losses(network, _):
+            return still if all(map(torch.equal, statistics(network).values(), start.values())) else moved
+
+        monkeypatch.setattr("compress.batch_norms.mean_losses", losses)
+
+    return make_up
+
+
+@pytest.mark.parametrize("moved", [1.1, math.nan, math.inf])
+def test_what_was_learnt_stays_where_it_is_best(network, batches, losses_by_move, moved):
     before = statistics(network)
-    monkeypatch.setattr(
-        "compress.batch_norms._log_product",
-        lambda network, _: float(not all(map(torch.equal, statistics(network).values(), before.values()))),
-    )
+    losses_by_move({"lane": 1.0}, {"lane": moved})
     assert settle(network, batches, batches) == 0
     assert all(torch.equal(value, before[name]) for name, value in statistics(network).items())
 
 
-def test_a_small_loss_counts_as_much_as_a_large_one(network, batches, monkeypatch):
-    """Towards the measured averages one loss halves and another, a hundred times larger, grows by a half."""
-    start = statistics(network)
-
-    def made_up(raw, targets):
-        moved = float(not all(map(torch.equal, statistics(network).values(), start.values())))
-        return {"detection": torch.tensor(100 * (1 + moved / 2)), "lane": torch.tensor(1 - moved / 2)}
-
-    monkeypatch.setattr(network, "losses", made_up)
+def test_a_small_loss_counts_as_much_as_a_large_one(network, batches, losses_by_move):
+    losses_by_move({"detection": 100.0, "lane": 1.0}, {"detection": 150.0, "lane": 0.5})
     assert settle(network, batches, batches) > 0
-
-
-def test_averages_at_which_losses_are_not_finite_are_not_taken(network, batches, monkeypatch):
-    start = statistics(network)
-
-    def made_up(raw, targets):
-        still = all(map(torch.equal, statistics(network).values(), start.values()))
-        return {"lane": torch.tensor(1.0 if still else torch.nan)}
-
-    monkeypatch.setattr(network, "losses", made_up)
-    assert settle(network, batches, batches) == 0

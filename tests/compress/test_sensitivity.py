@@ -1,10 +1,9 @@
 import pytest
 import torch
 
-from compress.data import Frames, Source
 from compress.gradients import measure
 from compress.groups import ChannelGroups
-from compress.sensitivity import SensitivitySettings, least_important, losses, mean_conflict, rooms, sensitivity
+from compress.sensitivity import SensitivitySettings, least_important, mean_conflict, rooms, sensitivity
 from perception import checkpoint
 from perception.errors import InputError
 
@@ -41,12 +40,6 @@ def test_conflict_of_a_room_by_pair(network, batches):
     assert list(found) == ["detection-drivable", "detection-lane", "drivable-lane"]
     lane = torch.cat([measured.by_pair[path][1] for path in paths]).mean()
     assert found["detection-lane"] == pytest.approx(float(lane), abs=1e-4)
-
-
-def test_losses_do_not_depend_on_the_batch(network, dataset):
-    frames = Frames([Source(dataset)], "val", network.spec)
-    single, all_at_once = (losses(network, frames, 3, batch) for batch in (1, 3))
-    assert single["drivable"] == pytest.approx(all_at_once["drivable"], rel=1e-4)
 
 
 def test_whole_network_and_every_room(tmp_path, network, dataset, monkeypatch):
