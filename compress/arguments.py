@@ -77,7 +77,8 @@ def add_pruning_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="SHARE|TASK=FACTOR",
-        help="safe: share of channels each task puts out of reach, none where absent; lane=2: the task counts twice",
+        help="safe: share of channels each task puts out of reach (default: 0.1, for latency 0); lane=2: the task "
+        "counts twice",
     )
     parser.add_argument("--calibration", type=int, default=64, metavar="N", help="images each measurement looks at")
     parser.add_argument("--round-to", type=int, default=8, help="widths stay multiples of this")
@@ -118,13 +119,14 @@ def pruning_settings(arguments: argparse.Namespace, rounds: int):
     )
 
 
-def parse_protection(texts: Sequence[str]) -> tuple[float, dict[str, float]]:
-    """``0.2 lane=2`` in any order to the share, 0 where none is given, and the factors by task.
+def parse_protection(texts: Sequence[str]) -> tuple[float | None, dict[str, float]]:
+    """``0.2 lane=2`` in any order to the share, None where none is given, and the factors by task.
 
     Raises:
         InputError: for anything else.
     """
-    share, factors = 0.0, {}
+    share: float | None = None
+    factors = {}
     for text in texts:
         task, value = parse_factor(text, "protect", "a share such as 0.1, or ")
         if task:

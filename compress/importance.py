@@ -68,7 +68,7 @@ class Safe:
     TCI(c) = maximum (or sum) over tasks of weight_t * I_t(c);
     C(c) = mean over batches and task pairs of max(0, -cos(g_s,c, g_t,c)), in [0, 1];
     S(c) = TCI(c) * (1 - conflict * C(c)).
-    Channels among the top ``protect`` share of any task are never removed; nothing is out of reach unless asked for.
+    Channels among the top ``protect`` share of any task are never removed.
 
     That is to first order, channel by channel. Many channels that are worth nothing one at a time may be worth much
     together. So what S would remove is read at half its strength, and each of its channels takes

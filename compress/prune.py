@@ -41,7 +41,8 @@ class PruneSettings:
         batch: images at a time.
         round_to: widths stay multiples of this, as tensor cores like them.
         floor: share of a group's channels that always stays.
-        conflict, combine, protect, source, penalty, weights, refine: see :class:`compress.importance.Safe`.
+        conflict, combine, source, penalty, weights, refine: see :class:`compress.importance.Safe`.
+        protect: likewise; where None a tenth, or nothing for a budget in time: that lies where a tenth would forbid it.
         region: part of the network, one of its ``regions``; where None the first, or all of it for a budget in time.
         costs: file that ``panoedge cost`` or ``panoedge bench --profile`` wrote; a budget in time needs it.
         device: ``auto``, ``cpu`` or ``cuda``.
@@ -58,7 +59,7 @@ class PruneSettings:
     floor: float = 0.1
     conflict: float = 0.0
     combine: str = "max"
-    protect: float = 0.0
+    protect: float | None = None
     source: str = "weights"
     penalty: str = "product"
     weights: Mapping[str, float] = field(default_factory=dict)
@@ -74,13 +75,19 @@ class PruneSettings:
             value = getattr(self, name)
             require(value >= 1, name.replace("_", "-"), value, "at least 1")
         require(self.refine >= 0, "refine", self.refine, "at least 0")
-        for name in ("floor", "conflict", "protect"):
-            value = getattr(self, name)
+        for name, value in (("floor", self.floor), ("conflict", self.conflict), ("protect", self.protected)):
             require(0 <= value <= 1, name, value, "must lie between 0 and 1")
         for task, weight in self.weights.items():
             require(0 < weight < math.inf, f"protect {task}", weight, "must be above 0")
         if self.budget.kind == "latency":
             require(self.costs is not None, "budget latency", self.budget.share, "needs --costs; see panoedge cost")
+
+    @property
+    def protected(self) -> float:
+        """The share of channels that each task puts out of reach."""
+        if self.protect is None:
+            return 0.0 if self.budget.kind == "latency" else 0.1
+        return self.protect
 
 
 def prune_checkpoint(
@@ -135,7 +142,7 @@ def prune(network: Network, frames: Frames, settings: PruneSettings, measured: N
         settings.seed,
         conflict=settings.conflict,
         combine=settings.combine,
-        protect=settings.protect,
+        protect=settings.protected,
         source=settings.source,
         penalty=settings.penalty,
         weights=settings.weights,
@@ -181,6 +188,7 @@ def prune(network: Network, frames: Frames, settings: PruneSettings, measured: N
     return {
         "stage": "prune",
         **asdict(settings),
+        "protect": settings.protected,
         "before": start,
         "after": left,
         "seconds": round(time.monotonic() - began),

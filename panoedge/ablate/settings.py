@@ -18,7 +18,7 @@ RECOVERIES: dict[str, tuple[bool, dict[str, Any] | None]] = {
     # The paper's form, to be asked for by name: heads learn from labels alone.
     "features+labels": (True, {"answers": 0.0}),
 }
-_PLAIN: dict[str, Any] = {"importance": "safe", "conflict": 0.0, "refine": 0}
+_PLAIN: dict[str, Any] = {"importance": "safe", "conflict": 0.0, "protect": 0.0, "refine": 0}
 _PENALISED = {**_PLAIN, "conflict": 0.5}
 # What each method changes of ``compress.prune.PruneSettings``.
 METHODS: dict[str, dict[str, Any]] = {
@@ -31,6 +31,8 @@ METHODS: dict[str, dict[str, Any]] = {
     "gcp-0.5": _PENALISED,
     "gcp-1": {**_PLAIN, "conflict": 1.0},
     "safe": {"importance": "safe"},
+    # With and without the floor that a budget's kind decides upon by default.
+    "safe-unprotected": {"importance": "safe", "protect": 0.0},
     "safe-protected": {"importance": "safe", "protect": 0.1},
     # Other readings of the conflict penalty, to be asked for by name.
     "gcp-worst": {**_PENALISED, "source": "worst"},

@@ -8,7 +8,7 @@ from perception.errors import InputError
     ("texts", "expected"),
     [
         (["0.2"], (0.2, {})),
-        (["lane=2"], (0.0, {"lane": 2.0})),
+        (["lane=2"], (None, {"lane": 2.0})),
         (["detection=1.5", "0.1", "lane=3"], (0.1, {"detection": 1.5, "lane": 3.0})),
     ],
 )

@@ -42,13 +42,15 @@ def test_budget_is_met_and_the_record_says_so(network, frames, name, kind):
     assert record["before"] == {"params": before.parameters, "macs": before.macs}
     assert record["after"] == {"params": after.parameters, "macs": after.macs}
     assert record["kept"] == pytest.approx(share, abs=1e-4)
+    assert record["protect"] == 0.1
     assert not network.training and all(part.isfinite().all() for part in answer(network))
 
 
 def test_budget_in_time(network, frames, stairs, tmp_path):
     times, costs = stairs(widths_to_measure(network)), tmp_path / "costs.json"
     write_times(costs, times)
-    record = prune(network, frames, replace(SETTINGS, budget=Budget("latency", 0.7), costs=str(costs), protect=0.0))
+    record = prune(network, frames, replace(SETTINGS, budget=Budget("latency", 0.7), costs=str(costs)))
+    assert record["protect"] == 0
     assert record["after"]["latency"] == pytest.approx(times.total(layers_of(network)))
     assert 0.65 < record["kept"]["latency"] <= 0.7 * 1.005
     with pytest.raises(InputError, match="needs --costs"):
