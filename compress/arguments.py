@@ -152,6 +152,7 @@ def parse_factor(text: str, what: str, alternative: str = "") -> tuple[str, floa
 
 
 def add_distillation_arguments(parser: argparse.ArgumentParser) -> None:
+    """What a student learns from beside labels."""
     parser.add_argument("--features", type=float, default=0.5, help="weight of the feature distance")
     parser.add_argument(
         "--answers",
@@ -169,6 +170,7 @@ def add_distillation_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_on_bad_data(parser: argparse.ArgumentParser) -> None:
+    """What to do about frames that cannot be used."""
     parser.add_argument(
         "--on-bad-data", choices=ON_BAD, default=ON_BAD[0], help="what to do about frames that cannot be used"
     )
