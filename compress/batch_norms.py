@@ -1,7 +1,7 @@
 """Batch norms after a removal: measured again, and moved as far as the tasks are better off."""
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
@@ -15,8 +15,6 @@ from perception.networks.base import Network
 
 # How far from what was learnt to what is measured a network may go.
 STEPS = (0.0, 0.25, 0.5, 0.75, 1.0)
-# A loss of 0 has no logarithm.
-_SMALLEST = 1e-30
 
 
 def settle(network: Network, batches: Iterable[Batch], judges: Iterable[Batch]) -> float:
@@ -44,7 +42,8 @@ def settle(network: Network, batches: Iterable[Batch], judges: Iterable[Batch]) 
 
     def product(step: float) -> float:
         move(step)
-        return _log_product(mean_losses(network, seen).values())
+        found = math.prod(mean_losses(network, seen).values())
+        return found if math.isfinite(found) else math.inf
 
     best = min(STEPS, key=product)
     move(best)
@@ -79,13 +78,6 @@ def reestimate(network: Network, batches: Iterable[Batch]) -> None:
         average.copy_(summed(seen * average.double()) / total)
         if not average.isfinite().all():
             raise InputError(f"{network.name}: batch norms' averages are not finite; its weights are not either")
-
-
-def _log_product(losses: Collection[float]) -> float:
-    """Logarithm of their product; infinite where one is not finite."""
-    if not all(map(math.isfinite, losses)):
-        return math.inf
-    return math.fsum(math.log(max(loss, _SMALLEST)) for loss in losses)
 
 
 def _statistics(network: Network) -> dict[str, Tensor]:

@@ -1,26 +1,12 @@
 """The ``ablate`` command."""
 
 import argparse
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from compress.names import COST_KINDS
 from panoedge.ablate.settings import METHODS, RECOVERIES, AblationSettings, quick
-
-# Options that change a setting of the same name where they are given.
-_SIZES = (
-    "methods",
-    "rounds",
-    "round_to",
-    "contenders",
-    "shares",
-    "recoveries",
-    "recovery_shares",
-    "seeds",
-    "epochs",
-    "frames",
-)
 
 
 def register(subparsers: argparse._SubParsersAction) -> None:
@@ -40,7 +26,9 @@ def register(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--data", type=Path, required=True, help="data set: train to choose and recover, val to judge")
     parser.add_argument("--out", type=Path, required=True, help="folder for cells, networks, tables and plots")
     parser.add_argument("--quick", action="store_true", help="the small version: ten minutes instead of four hours")
-    parser.add_argument("--budget-kind", choices=COST_KINDS, default=sizes.kind, help="what budgets are of")
+    parser.add_argument(
+        "--budget-kind", dest="kind", choices=COST_KINDS, default=sizes.kind, help="what budgets are of"
+    )
     parser.add_argument("--costs", metavar="FILE", help="what panoedge cost measured; budgets of latency need it")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default=sizes.device, help="where to compute")
     parser.add_argument("--methods", nargs="+", choices=tuple(METHODS), metavar="NAME", help=f"of {', '.join(METHODS)}")
@@ -61,10 +49,10 @@ def register(subparsers: argparse._SubParsersAction) -> None:
 def _run(arguments: argparse.Namespace) -> None:
     from panoedge.ablate.run import ablate
 
-    changes: dict[str, Any] = {"kind": arguments.budget_kind, "costs": arguments.costs, "device": arguments.device}
-    for name in _SIZES:
-        given = getattr(arguments, name)
-        if given is not None:
-            changes[name] = tuple(given) if isinstance(given, list) else given
+    # An option that is given changes the setting of its name.
+    given = {field.name: getattr(arguments, field.name, None) for field in fields(AblationSettings)}
+    changes: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in given.items() if value is not None
+    }
     settings = replace(quick() if arguments.quick else AblationSettings(), **changes)
     print(ablate(arguments.model, arguments.data, settings, arguments.out))
