@@ -34,6 +34,7 @@ def register(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--methods", nargs="+", choices=tuple(METHODS), metavar="NAME", help=f"of {', '.join(METHODS)}")
     parser.add_argument("--rounds", type=int, help="of every pruning")
     parser.add_argument("--round-to", type=int, help="widths stay multiples of this")
+    parser.add_argument("--calibration", type=int, help="training images each measurement of importance looks at")
     parser.add_argument("--contenders", nargs="*", choices=tuple(METHODS), metavar="NAME", help="those trained again")
     parser.add_argument("--shares", nargs="+", type=float, metavar="SHARE", help="budgets")
     parser.add_argument(

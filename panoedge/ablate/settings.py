@@ -116,7 +116,7 @@ class AblationSettings:
             require(0 < share < 1, "share", share, "must lie between 0 and 1")
         if self.kind == "latency":
             require(self.costs is not None, "budget kind", self.kind, "needs --costs; see panoedge cost")
-        for name in ("seeds", "frames", "epochs", "rounds", "round_to"):
+        for name in ("seeds", "frames", "epochs", "rounds", "round_to", "calibration"):
             require(getattr(self, name) >= 1, name.replace("_", "-"), getattr(self, name), "at least 1")
 
     def cells(self) -> list[Cell]:

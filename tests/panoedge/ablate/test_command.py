@@ -27,7 +27,9 @@ def test_defaults_are_the_published_table(asked):
 def test_what_is_given_changes_it(asked):
     found = asked("--quick", "--methods", "safe", "gcp-tie", "--contenders", "--budget-kind", "macs", "--seeds", "2")
     assert (found.methods, found.contenders, found.kind, found.seeds) == (("safe", "gcp-tie"), (), "macs", 2)
-    assert asked("--rounds", "6", "--round-to", "4") == AblationSettings(rounds=6, round_to=4)
+    assert asked("--rounds", "6", "--round-to", "4", "--calibration", "128") == AblationSettings(
+        rounds=6, round_to=4, calibration=128
+    )
     assert asked("--recoveries", "features+labels").recoveries == ("features+labels",)
     assert found.frames == quick().frames
 

@@ -39,6 +39,7 @@ def test_methods_are_settings_of_pruning(method):
         {"shares": (1.2,)},
         {"seeds": 0},
         {"rounds": 0},
+        {"calibration": 0},
         {"round_to": 0},
         {"kind": "latency"},
         {"recoveries": ("rest",)},
