@@ -154,14 +154,9 @@ def distill(
             apart = settings.features * distance(seen.features, shown.features)
         return {**taught(student, raw, targets, guide, answer, settings.answers), "features": apart}
 
-    trained, record = run(student, loss, training, compute, out, resume, distance)
-    stage = {
-        "stage": "distill",
-        **asdict(settings),
-        **training.record(),
-        **record,
-        "teacher": sha256(teacher),
-    }
+    recipe = {**asdict(settings), "teacher": sha256(teacher)}
+    trained, record = run(student, loss, training, compute, out, resume, {**recipe, "start": sha256(source)}, distance)
+    stage = {"stage": "distill", **training.record(), **record, **recipe}
     finish(out, trained, [*pupil.history, stage])
     return trained
 

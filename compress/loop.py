@@ -1,8 +1,9 @@
 """The training loop that `train` and `distill` share: schedule, mixed precision, averaged weights, log and resume."""
 
 import copy
+import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,7 @@ class Loop:
         extra: further modules to train, thrown away afterwards.
         state: file the loop writes after every epoch, and when it is interrupted; none when absent.
         log: called with a tag, a value and the step.
+        recipe: what else decides which weights the run ends with, as JSON takes it.
     """
 
     def __init__(
@@ -111,6 +113,7 @@ class Loop:
         extra: nn.Module | None = None,
         state: Path | None = None,
         log: Callable[[str, float, int], None] | None = None,
+        recipe: Mapping[str, Any] | None = None,
     ):
         self.network = network
         self._trained = nn.ModuleDict({"network": network, "extra": extra or nn.Identity()})
@@ -122,6 +125,7 @@ class Loop:
         self._state = state
         self._log = log or (lambda tag, value, step: None)
         self._steps = schedule.epochs * len(batches)
+        self._recipe = json.loads(json.dumps(recipe or {}))
         self._optimizer = torch.optim.AdamW(_decay_groups(self._trained, schedule.weight_decay), lr=schedule.lr)
         self._scaler = torch.amp.GradScaler(enabled=compute.dtype == torch.float16)
         self._statistics = Statistics(self._trained)
@@ -183,7 +187,7 @@ class Loop:
             save_state(self._state, self._trained, self.average.module, self._optimizer, header)
 
     def _settings(self) -> dict[str, Any]:
-        return {**asdict(self.schedule), "steps": self._steps}
+        return {**asdict(self.schedule), "steps": self._steps, **self._recipe}
 
     def _train(self, progress: Progress, stopping: Callable[[], bool]) -> bool:
         """Go on to the end of the epoch, or until a process is asked to stop; tells whether one was."""

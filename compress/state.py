@@ -46,8 +46,8 @@ def load_state(
             header |= {key: count(header.get(key, 0)) for key in ("batches_done", "left_out")}
             count(header["epoch"])
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
-        if begun != settings:
-            changed = [key for key in settings if begun.get(key) != settings[key]]
+        # Earlier versions wrote down less.
+        if changed := [key for key, value in settings.items() if begun.get(key, value) != value]:
             raise InputError(f"{path}: was started with another {', '.join(changed)}; repeat those or drop --resume")
         trained.load_state_dict(_part(tensors, "trained/"))
         average.load_state_dict(_part(tensors, "average/"))

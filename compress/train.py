@@ -25,7 +25,7 @@ from perception.command import say
 from perception.data import Dataset, OnBad, open_dataset
 from perception.errors import InputError, require
 from perception.evaluation import headline
-from perception.files import check_writable, remove
+from perception.files import check_writable, remove, sha256
 from perception.networks import network_class
 from perception.networks.base import Network, Targets
 from perception.tasks import Sample
@@ -65,17 +65,20 @@ class TrainSettings:
         for task, weight in self.task_weights.items():
             require(0 < weight < math.inf, f"task weight {task}", weight, "must be above 0")
 
-    def record(self) -> dict[str, Any]:
-        """Plain values for the checkpoint's history."""
+    def recipe(self) -> dict[str, Any]:
+        """What beside the schedule decides which weights training ends with, as plain values."""
         return {
             "data": [
                 f"{source.root.name}:{source.repeats}{'' if source.labelled else ' unlabelled'}"
                 for source in self.sources
             ],
-            "schedule": asdict(self.schedule),
             "augmentation": asdict(self.augmentation),
             "task_weights": dict(self.task_weights),
         }
+
+    def record(self) -> dict[str, Any]:
+        """Plain values for the checkpoint's history."""
+        return {"schedule": asdict(self.schedule), **self.recipe()}
 
 
 def train(
@@ -117,7 +120,8 @@ def train(
         losses = labelled(student.losses(raw, targets), targets)
         return {task: weights.get(task, 1.0) * value for task, value in losses.items()}
 
-    trained, record = run(student, loss, settings, compute, out, resume)
+    recipe = {"start": sha256(start) if start else None}
+    trained, record = run(student, loss, settings, compute, out, resume, recipe)
     finish(out, trained, [*history, {"stage": "train", **settings.record(), **record}])
     return trained
 
@@ -129,11 +133,13 @@ def run(
     compute: Compute,
     out: Path,
     resume: bool,
+    recipe: Mapping[str, Any],
     extra: torch.nn.Module | None = None,
 ) -> tuple[Network, dict[str, Any]]:
     """Train ``network`` on the settings' data with any loss; returns the averaged network and what to write down.
 
-    Of several processes the first one validates and logs.
+    A run that is resumed must have been begun with the same ``recipe``, which JSON takes. Of several processes the
+    first one validates and logs.
     """
     frames = Frames(
         settings.sources,
@@ -150,7 +156,8 @@ def run(
     begin = time.monotonic()
     curve: list[dict[str, float]] = []
     with summary(out) as log:
-        loop = Loop(network, loss, batches, settings.schedule, compute, extra, state_file(out), log)
+        recipe = {**settings.recipe(), **recipe}
+        loop = Loop(network, loss, batches, settings.schedule, compute, extra, state_file(out), log, recipe)
         if resume:
             loop.resume()
 

@@ -71,7 +71,7 @@ def distillation(data: Path, teacher: Path, out: Path) -> None:
         distill(student, teacher, training, DistillSettings(), out / "student.safetensors")
 
 
-def differentiate(frames, out, student, loss, training, compute, path, resume, distance):
+def differentiate(frames, out, student, loss, training, compute, path, resume, recipe, distance):
     """In the place of training; adapters stay as they were drawn, since no process alone sees the batch they fit."""
     distance.fitted.fill_(True)
     trained = nn.ModuleDict({"network": student, "extra": distance}).train()

@@ -169,6 +169,20 @@ def test_pictures_that_are_taken_for_a_data_set(files, settings, dataset, tmp_pa
         distill(*files, pictures, DistillSettings(), tmp_path / "c.safetensors")
 
 
+def test_what_is_resumed_learns_from_the_same(files, settings, tmp_path, monkeypatch):
+    plan, out = settings({"epochs": 2}, validate_every=1), tmp_path / "student.safetensors"
+    with monkeypatch.context() as patch:
+        patch.setattr("compress.train.validate", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            distill(*files, plan, DistillSettings(), out)
+    student, teacher = files
+    with pytest.raises(InputError, match="another features, teacher;"):
+        distill(student, student, plan, DistillSettings(features=0.1), out, resume=True)
+    with pytest.raises(InputError, match="another start;"):
+        distill(teacher, teacher, plan, DistillSettings(), out, resume=True)
+    distill(student, teacher, plan, DistillSettings(), out, resume=True)
+
+
 def test_networks_must_match(files, settings, tmp_path):
     other = tmp_path / "other.safetensors"
     checkpoint.save(other, YOLOP(0.25, (96, 96)), [])

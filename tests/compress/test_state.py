@@ -51,6 +51,10 @@ def test_other_settings_are_named(written):
         load_state(written, *make(), {**SETTINGS, "lr": 0.2})
 
 
+def test_a_state_that_says_less_is_taken(written):
+    assert load_state(written, *make(), {**SETTINGS, "data": ["scenes:1"]}) == HEADER
+
+
 @pytest.mark.parametrize(
     "broken",
     (

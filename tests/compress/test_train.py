@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -89,6 +91,8 @@ def test_interrupted_run_is_resumed(folder, settings, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             train("yolop", CONFIG, plan, out)
     assert state_file(out).exists() and not out.exists()
+    with pytest.raises(InputError, match="another task_weights; repeat those"):
+        train("yolop", CONFIG, replace(plan, task_weights={"lane": 2.0}), out, resume=True)
     resumed = train("yolop", CONFIG, plan, out, resume=True)
     assert all(torch.equal(value, whole.state_dict()[key]) for key, value in resumed.state_dict().items())
     assert not state_file(out).exists()
