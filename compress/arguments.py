@@ -62,9 +62,8 @@ def add_pruning_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--refine",
         type=int,
-        default=4,
         metavar="N",
-        help="safe: times to look again with planned channels halfway gone",
+        help="safe: times to look again with planned channels halfway gone (default: 4, or 12 for budgets of latency)",
     )
     parser.add_argument("--conflict", type=float, default=0.0, help="safe: weight of the gradient-conflict penalty")
     parser.add_argument("--combine", choices=("max", "sum"), default="max", help="safe: how tasks join")

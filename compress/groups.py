@@ -121,8 +121,10 @@ class ChannelGroups:
 
 
 @contextmanager
-def halved(network: Network, groups: Iterable[ChannelGroup], doomed: Mapping[str, Sequence[int]]) -> Iterator[None]:
-    """The channels of ``doomed``, by group path, are read at half their strength."""
+def weakened(
+    network: Network, groups: Iterable[ChannelGroup], doomed: Mapping[str, Sequence[int]], strength: float
+) -> Iterator[None]:
+    """The channels of ``doomed``, by group path, are read at ``strength`` of what they are; at 0 they are gone."""
     whole: dict[str, Tensor] = {}
     for group in groups:
         going = torch.zeros(group.channels, dtype=torch.bool)
@@ -130,7 +132,7 @@ def halved(network: Network, groups: Iterable[ChannelGroup], doomed: Mapping[str
         for slot in group.readers().slots:
             weight = network.get_parameter(f"{slot.path}.weight")
             whole.setdefault(slot.path, weight.detach().clone())
-            weight.data.transpose(0, slot.axis)[slot.index[going[slot.root]]] *= 0.5
+            weight.data.transpose(0, slot.axis)[slot.index[going[slot.root]]] *= strength
     try:
         yield
     finally:

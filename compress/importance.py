@@ -7,6 +7,7 @@ are this project's reading of a paper of which only the abstract is public (docs
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Literal, Protocol
 
 import torch
@@ -15,9 +16,10 @@ from torch import Tensor
 
 from compress.data import Batch, labelled
 from compress.gradients import measure
-from compress.groups import ChannelGroups, halved
+from compress.groups import ChannelGroups, weakened
 from compress.names import IMPORTANCES
 from compress.processes import collected
+from compress.task_losses import mean_losses
 from perception.errors import InputError
 from perception.networks.base import Network
 
@@ -72,9 +74,11 @@ class Safe:
 
     That is to first order, channel by channel. Many channels that are worth nothing one at a time may be worth much
     together. So what S would remove is read at half its strength, and each of its channels takes
-    D_t(c) = max(0, -mean_b sum(w_c * g_t,c)) for I_t(c) where that is more, and so on ``refine`` times. By the midpoint
-    rule a plan costs task t the sum of its D_t, were they not cut off at 0 (Aumann and Shapley, Values of Non-Atomic
-    Games, 1974).
+    D_t(c) = max(0, -mean_b sum(w_c * g_t,c)) for I_t(c) where that is more. By the midpoint rule a plan costs task t
+    the sum of its D_t, were they not cut off at 0 (Aumann and Shapley, Values of Non-Atomic Games, 1974). The next plan
+    avoids what turned out dear, for channels that may turn out so when they are looked at. So that is done ``refine``
+    times, and of all plans the one is taken that leaves the least product of the tasks' losses, each to the power of
+    its weight, with its channels gone.
 
     Attributes:
         conflict: weight of the penalty, in [0, 1].
@@ -111,15 +115,33 @@ class Safe:
         rows = {task: {path: part[row] for path, part in by_task.items()} for row, task in enumerate(measured.tasks)}
         forbidden = self._top(by_task, weights)
         tci = {path: self._joined(part, weights) for path, part in by_task.items()}
-        for plan in [planned] * self.refine if planned else ():
-            doomed = plan(Ranking(self._penalised(tci, measured.conflict), forbidden))
-            with halved(network, groups, doomed):
+        ranking = Ranking(self._penalised(tci, measured.conflict), forbidden, rows)
+        if not planned or not self.refine:
+            return ranking
+        doomed = planned(ranking)
+        tried = [(self._damage(network, groups, batches, doomed), ranking)]
+        for _ in range(self.refine):
+            with weakened(network, groups, doomed, 0.5):
                 change = measure(network, groups, batches, None).change
             for path, going in doomed.items():
                 # Their weights are halves, so that these are halves too.
                 together = 2 * change[path][:, list(going)].clamp(min=0) / measured.mean[:, None]
                 tci[path][list(going)] = tci[path][list(going)].maximum(self._joined(together, weights))
-        return Ranking(self._penalised(tci, measured.conflict), forbidden, rows)
+            ranking = Ranking(self._penalised(tci, measured.conflict), forbidden, rows)
+            last, doomed = doomed, planned(ranking)
+            if doomed == last:
+                break
+            tried.append((self._damage(network, groups, batches, doomed), ranking))
+        return min(tried, key=itemgetter(0))[1]
+
+    def _damage(
+        self, network: Network, groups: ChannelGroups, batches: Iterable[Batch], doomed: Mapping[str, Sequence[int]]
+    ) -> float:
+        """Logarithm of the product of the tasks' losses without the channels."""
+        with weakened(network, groups, doomed, 0.0):
+            losses = mean_losses(network, batches)
+        damage = sum(self.weights.get(task, 1.0) * math.log(max(loss, 1e-30)) for task, loss in losses.items())
+        return damage if math.isfinite(damage) else math.inf
 
     def _joined(self, by_task: Tensor, weights: Tensor) -> Tensor:
         weighted = by_task * weights[:, None]

@@ -41,8 +41,9 @@ class PruneSettings:
         batch: images at a time.
         round_to: widths stay multiples of this, as tensor cores like them.
         floor: share of a group's channels that always stays.
-        conflict, combine, source, penalty, weights, refine: see :class:`compress.importance.Safe`.
+        conflict, combine, source, penalty, weights: see :class:`compress.importance.Safe`.
         protect: likewise; where None a tenth, or nothing for a budget in time: that lies where a tenth would forbid it.
+        refine: likewise; where None 4, or 12 for a budget in time: that falls in stairs, and plans differ more.
         region: part of the network, one of its ``regions``; where None the first, or all of it for a budget in time.
         costs: file that ``panoedge cost`` or ``panoedge bench --profile`` wrote; a budget in time needs it.
         device: ``auto``, ``cpu`` or ``cuda``.
@@ -63,7 +64,7 @@ class PruneSettings:
     source: str = "weights"
     penalty: str = "product"
     weights: Mapping[str, float] = field(default_factory=dict)
-    refine: int = 4
+    refine: int | None = None
     region: str | None = None
     costs: str | None = None
     device: str = "auto"
@@ -74,7 +75,7 @@ class PruneSettings:
         for name in ("rounds", "calibration", "reestimation", "batch", "round_to"):
             value = getattr(self, name)
             require(value >= 1, name.replace("_", "-"), value, "at least 1")
-        require(self.refine >= 0, "refine", self.refine, "at least 0")
+        require(self.looks >= 0, "refine", self.looks, "at least 0")
         for name, value in (("floor", self.floor), ("conflict", self.conflict), ("protect", self.protected)):
             require(0 <= value <= 1, name, value, "must lie between 0 and 1")
         for task, weight in self.weights.items():
@@ -88,6 +89,13 @@ class PruneSettings:
         if self.protect is None:
             return 0.0 if self.budget.kind == "latency" else 0.1
         return self.protect
+
+    @property
+    def looks(self) -> int:
+        """How often importance is looked at again before channels go."""
+        if self.refine is None:
+            return 12 if self.budget.kind == "latency" else 4
+        return self.refine
 
 
 def prune_checkpoint(
@@ -146,7 +154,7 @@ def prune(network: Network, frames: Frames, settings: PruneSettings, measured: N
         source=settings.source,
         penalty=settings.penalty,
         weights=settings.weights,
-        refine=settings.refine,
+        refine=settings.looks,
     )
     kind, share = settings.budget.kind, settings.budget.share
     times = read_times(Path(settings.costs), measured or network) if settings.costs else None
@@ -189,6 +197,7 @@ def prune(network: Network, frames: Frames, settings: PruneSettings, measured: N
         "stage": "prune",
         **asdict(settings),
         "protect": settings.protected,
+        "refine": settings.looks,
         "before": start,
         "after": left,
         "seconds": round(time.monotonic() - began),

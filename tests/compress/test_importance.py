@@ -105,18 +105,22 @@ def test_measure_on_yolop(network, batches):
     assert all(parameter.grad is None for parameter in network.parameters())
 
 
-@pytest.mark.parametrize(
-    ("doomed", "expected"), [([2, 3], [3, 2, 0.5, 0.5]), ([0], [3, 2, 0.5, 0.5]), ([0, 1], [4.5, 3, 0.5, 0.5])]
-)
-def test_channels_that_go_together_are_looked_at_together(linear, doomed, expected):
+def squared(linear):
     class Squared(linear):
         def losses(self, raw, targets):
             return {task: (loss - 4) ** 2 / 2 for task, loss in super().losses(raw, targets).items()}
 
+    return Squared
+
+
+@pytest.mark.parametrize(
+    ("doomed", "expected"), [([2, 3], [3, 2, 0.5, 0.5]), ([0], [3, 2, 0.5, 0.5]), ([0, 1], [4.5, 3, 0.5, 0.5])]
+)
+def test_channels_that_go_together_are_looked_at_together(linear, doomed, expected):
     # Channels add 3, 2, -0.5 and 0.5 to a sum of 5, whose distance from 4 is squared: 1, times each, is what they are
     # worth alone. Without the first it is 2, which costs 1.5; without the first two 4, which costs 7.5 for 3 and 2, and
     # halfway there 1.5, times each: 4.5 and 3, all of it. Without the last two nothing changes.
-    network = Squared((0,), (1,))
+    network = squared(linear)((0,), (1,))
     before = network.head.weight.clone()
     asked = []
 
@@ -125,9 +129,25 @@ def test_channels_that_go_together_are_looked_at_together(linear, doomed, expect
         return {"body": doomed}
 
     ranking = Safe(protect=0, refine=3)(network, ChannelGroups(network), [red()], planned)
-    assert [part.tolist() for part in asked] == [pytest.approx(each) for each in ([3, 2, 0.5, 0.5], expected, expected)]
-    assert (ranking.scores["body"] * 1.5).tolist() == pytest.approx(expected)
+    # The same plan again ends it.
+    assert [part.tolist() for part in asked] == [pytest.approx(each) for each in ([3, 2, 0.5, 0.5], expected)]
     assert ranking.by_task["task0"]["body"].tolist() == pytest.approx([2, 4 / 3, 1 / 3, 1 / 3])
+    assert torch.equal(network.head.weight, before)
+
+
+@pytest.mark.parametrize(("weights", "best"), [({}, 1), ({"task0": 2.0}, 2)])
+def test_of_the_plans_the_one_that_costs_least_is_taken(linear, weights, best):
+    # Losses are 0.5 and 6.1 with all channels, 8 and 1.1 without the first two, 2 and 3.1 without the first, 0.5 and
+    # 28.1 without the second.
+    network, plans, asked = squared(linear)((0, 1), (1, 1)), iter(([0, 1], [0], [1])), []
+
+    def planned(ranking):
+        asked.append(ranking)
+        return {"body": next(plans)}
+
+    before = network.head.weight.clone()
+    ranking = Safe(protect=0, refine=2, weights=weights)(network, ChannelGroups(network), [red()], planned)
+    assert ranking is asked[best]
     assert torch.equal(network.head.weight, before)
 
 
