@@ -105,7 +105,11 @@ class Study:
         """All that decides what the network of a cell is, but where it is computed."""
         recipe: dict[str, Any] = {"teacher": self._digest, "data": self._frames}
         if cell.method != TEACHER:
-            recipe["pruning"] = asdict(replace(self._pruning(cell), device="auto", costs=self._costs))
+            pruning = self._pruning(cell)
+            # What the kind of budget decides upon is written out, as it is today.
+            recipe["pruning"] = asdict(
+                replace(pruning, device="auto", costs=self._costs, protect=pruning.protected, refine=pruning.looks)
+            )
         if cell.recovery != NONE:
             distillation = _distillation(cell)
             recipe["recovery"] = {

@@ -124,6 +124,15 @@ def test_settings_that_make_no_sense_are_refused(wrong):
         replace(SETTINGS, **wrong)
 
 
+def test_what_a_budget_of_time_changes():
+    plain, timed = SETTINGS, replace(SETTINGS, budget=Budget("latency", 0.5), costs="costs.json")
+    plain, timed = replace(plain, protect=None, refine=None), replace(timed, protect=None, refine=None)
+    assert (plain.protected, plain.looks) == (0.1, 4)
+    assert (timed.protected, timed.looks) == (0, 12)
+    asked = replace(timed, protect=0.2, refine=0)
+    assert (asked.protected, asked.looks) == (0.2, 0)
+
+
 def test_a_task_cannot_count_for_nothing():
     with pytest.raises(InputError, match=r"^protect lane 0"):
         replace(SETTINGS, weights={"lane": 0.0})

@@ -103,6 +103,9 @@ def test_other_settings_are_other_cells(study):
         assert len(written(study)) == before + 1
     trained = [study._recipe(Cell("safe", 0.8, recovery, 0))["recovery"] for recovery in RECOVERIES]
     assert all(a != b for a, b in itertools.combinations(trained, 2))
+    # Not left open: another version may decide otherwise.
+    pruning = study._recipe(Cell("safe", 0.8, "none", 0))["pruning"]
+    assert (pruning["protect"], pruning["refine"]) == (0.1, 4)
     # What only recoveries depend on changes nothing here.
     Study(study.teacher, study.data, replace(TINY, epochs=9), study.out).result(cell)
     assert len(written(study)) == before + 1
