@@ -77,8 +77,8 @@ class Safe:
     D_t(c) = max(0, -mean_b sum(w_c * g_t,c)) for I_t(c) where that is more. By the midpoint rule a plan costs task t
     the sum of its D_t, were they not cut off at 0 (Aumann and Shapley, Values of Non-Atomic Games, 1974). The next plan
     avoids what turned out dear, for channels that may turn out so when they are looked at. So that is done ``refine``
-    times, and of all plans the one is taken that leaves the least product of the tasks' losses, each to the power of
-    its weight, with its channels gone.
+    times. Of all plans the one is taken that leaves most with its channels gone: by how much each task's loss is below
+    what it is without any channel of the groups, to the power of its weight, multiplied over tasks.
 
     Attributes:
         conflict: weight of the penalty, in [0, 1].
@@ -119,7 +119,8 @@ class Safe:
         if not planned or not self.refine:
             return ranking
         doomed = planned(ranking)
-        tried = [(self._damage(network, groups, batches, doomed), ranking)]
+        nothing = _without(network, groups, batches, {group.path: range(group.channels) for group in groups})
+        tried = [(self._left(_without(network, groups, batches, doomed), nothing), ranking)]
         for _ in range(self.refine):
             with weakened(network, groups, doomed, 0.5):
                 change = measure(network, groups, batches, None).change
@@ -131,17 +132,16 @@ class Safe:
             last, doomed = doomed, planned(ranking)
             if doomed == last:
                 break
-            tried.append((self._damage(network, groups, batches, doomed), ranking))
-        return min(tried, key=itemgetter(0))[1]
+            tried.append((self._left(_without(network, groups, batches, doomed), nothing), ranking))
+        # The last one where none leaves anything.
+        return max(reversed(tried), key=itemgetter(0))[1]
 
-    def _damage(
-        self, network: Network, groups: ChannelGroups, batches: Iterable[Batch], doomed: Mapping[str, Sequence[int]]
-    ) -> float:
-        """Logarithm of the product of the tasks' losses without the channels."""
-        with weakened(network, groups, doomed, 0.0):
-            losses = mean_losses(network, batches)
-        damage = sum(self.weights.get(task, 1.0) * math.log(max(loss, 1e-30)) for task, loss in losses.items())
-        return damage if math.isfinite(damage) else math.inf
+    def _left(self, losses: Mapping[str, float], nothing: Mapping[str, float]) -> float:
+        """Logarithm of the product of by how much losses are below those with ``nothing``, by task."""
+        gains = {task: nothing[task] - loss for task, loss in losses.items()}
+        if not all(gain > 0 for gain in gains.values()):
+            return -math.inf
+        return sum(self.weights.get(task, 1.0) * math.log(gain) for task, gain in gains.items())
 
     def _joined(self, by_task: Tensor, weights: Tensor) -> Tensor:
         weighted = by_task * weights[:, None]
@@ -158,6 +158,14 @@ class Safe:
         bars = [_bar(row, self.protect * float(weight)) for row, weight in zip(rows, weights, strict=True)]
         limits = torch.tensor(bars, dtype=torch.float64)[:, None]
         return {path: (part >= limits).any(0) for path, part in by_task.items()}
+
+
+def _without(
+    network: Network, groups: ChannelGroups, batches: Iterable[Batch], doomed: Mapping[str, Sequence[int]]
+) -> dict[str, float]:
+    """Each task's mean loss with the channels gone."""
+    with weakened(network, groups, doomed, 0.0):
+        return mean_losses(network, batches)
 
 
 def _bar(values: Tensor, share: float) -> float:

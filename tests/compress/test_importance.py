@@ -135,11 +135,11 @@ def test_channels_that_go_together_are_looked_at_together(linear, doomed, expect
     assert torch.equal(network.head.weight, before)
 
 
-@pytest.mark.parametrize(("weights", "best"), [({}, 1), ({"task0": 2.0}, 2)])
-def test_of_the_plans_the_one_that_costs_least_is_taken(linear, weights, best):
-    # Losses are 0.5 and 6.1 with all channels, 8 and 1.1 without the first two, 2 and 3.1 without the first, 0.5 and
-    # 28.1 without the second.
-    network, plans, asked = squared(linear)((0, 1), (1, 1)), iter(([0, 1], [0], [1])), []
+@pytest.mark.parametrize(("weights", "best"), [({}, 1), ({"task0": 3.0}, 2)])
+def test_of_the_plans_the_one_that_leaves_most_is_taken(linear, weights, best):
+    # Without any channel both losses are 8. Without the first two they are 8 and 21, without the first 2 and 3.1, which
+    # leaves 6 times 4.9, without the third 1.1 and 4.5, which leaves 6.9 times 3.5.
+    network, plans, asked = squared(linear)((0, 1), (1, 1)), iter(([0, 1], [0], [2])), []
 
     def planned(ranking):
         asked.append(ranking)
