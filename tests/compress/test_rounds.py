@@ -37,7 +37,9 @@ def test_costs_stay_those_of_the_network_that_came_in(teacher, settings, network
     (tmp_path / "report.json").write_text(
         json.dumps({"models": [model | {"speed": {"network": {"ms": {"p50": 5.0}}}}]})
     )
-    pruning = replace(PRUNING, budget=Budget("latency", 0.8), protect=0.0, costs=str(tmp_path / "report.json"))
+    pruning = replace(
+        PRUNING, budget=Budget("latency", 0.8), protect=0.0, refine=1, costs=str(tmp_path / "report.json")
+    )
     out = tmp_path / "student.safetensors"
     compress(teacher, pruning, settings({"epochs": 1}), DistillSettings(), 2, out)
     first, second = (stage for stage in checkpoint.load(out).history if stage["stage"] == "prune")

@@ -60,7 +60,7 @@ def test_a_report_with_a_profile_is_enough_to_prune_for_time(source, tmp_path, c
     data = tmp_path / "scenes"
     assert main(["data", "synthesize", str(data), "--train", "4", "--val", "1", "--size", "128x96"]) == 0
     prune = ["prune", str(source), "--data", str(data), "--importance", "magnitude", "--round-to", "1", "--rounds", "1"]
-    prune += ["--protect", "0", "--budget", "latency=0.9", "--costs", str(report), "--out", str(out)]
+    prune += ["--protect", "0", "--refine", "1", "--budget", "latency=0.9", "--costs", str(report), "--out", str(out)]
     assert main(prune) == 0
     record = checkpoint.load(out).history[-1]
     measured = json.loads(report.read_text())["models"][0]["speed"]["network"]["ms"]["p50"]
