@@ -142,7 +142,7 @@ class Loop:
             raise InputError(f"{self._state}: not there for all processes; hosts must share its folder to resume")
         if self._state is None or not there:
             return False
-        header = load_state(self._state, self._trained, self.average.module, self._optimizer, self._settings())
+        header = load_state(self._state, self._trained, self.average.module, self._optimizer, *self._settings())
         self._scaler.load_state_dict(header["scaler"])
         self.epoch = header["epoch"]
         self._batches_done = header["batches_done"]
@@ -177,17 +177,20 @@ class Loop:
 
     def _save(self) -> None:
         if self._state and share().first:
+            settings, recipe = self._settings()
             header = {
                 "epoch": self.epoch,
                 "batches_done": self._batches_done,
                 "left_out": self.faults.total,
                 "scaler": self._scaler.state_dict(),
-                "settings": self._settings(),
+                "settings": settings,
+                "recipe": recipe,
             }
             save_state(self._state, self._trained, self.average.module, self._optimizer, header)
 
-    def _settings(self) -> dict[str, Any]:
-        return {**asdict(self.schedule), "steps": self._steps, **self._recipe}
+    def _settings(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What a state must agree with to be resumed."""
+        return {**asdict(self.schedule), "steps": self._steps}, self._recipe
 
     def _train(self, progress: Progress, stopping: Callable[[], bool]) -> bool:
         """Go on to the end of the epoch, or until a process is asked to stop; tells whether one was."""

@@ -32,22 +32,25 @@ def load_state(
     average: nn.Module,
     optimizer: torch.optim.Optimizer,
     settings: dict[str, Any],
+    recipe: dict[str, Any],
 ) -> dict[str, Any]:
     """Put back what :func:`save_state` wrote and return its header.
 
     Raises:
-        InputError: for a damaged file, or one written with other ``settings`` or for another network.
+        InputError: for a damaged file, or one written with other ``settings``, another ``recipe`` or for another
+            network.
     """
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {})[_KEY])
-            begun, _ = header["settings"], dict(header["scaler"])
-            # Version 0.1 wrote whole epochs only.
+            # Version 0.1 wrote no recipe, and whole epochs only.
+            begun, _ = {**header["settings"], **header.get("recipe", recipe)}, dict(header["scaler"])
             header |= {key: count(header.get(key, 0)) for key in ("batches_done", "left_out")}
             count(header["epoch"])
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
-        # Earlier versions wrote down less.
-        if changed := [key for key, value in settings.items() if begun.get(key, value) != value]:
+        wanted = {**settings, **recipe}
+        if begun != wanted:
+            changed = [key for key in {**wanted, **begun} if begun.get(key) != wanted.get(key)]
             raise InputError(f"{path}: was started with another {', '.join(changed)}; repeat those or drop --resume")
         trained.load_state_dict(_part(tensors, "trained/"))
         average.load_state_dict(_part(tensors, "average/"))

@@ -75,7 +75,7 @@ def state_target(path: Path) -> Target:
     header = {"epoch": 1, "batches_done": 0, "left_out": 0, "scaler": {}, "settings": settings}
     save_state(path, module, module, optimizer, header)
     return of_file(
-        path, lambda path: load_state(path, module, module, optimizer, settings), [path.read_bytes()], 20_000
+        path, lambda path: load_state(path, module, module, optimizer, settings, {}), [path.read_bytes()], 20_000
     )
 
 
