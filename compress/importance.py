@@ -4,8 +4,9 @@ An importance scores every channel of every group; lower goes first. ``safe`` ma
 are this project's reading of a paper of which only the abstract is public (docs/method.md).
 """
 
+import itertools
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Literal, Protocol
@@ -109,32 +110,44 @@ class Safe:
         """
         if unknown := self.weights.keys() - set(network.spec.tasks):
             raise InputError(f"protect {min(unknown)}: {network.name} has {', '.join(network.spec.tasks)}")
+        plans = self._plans(network, groups, batches, planned)
+        if not planned or not self.refine:
+            return next(plans)[0]
+        nothing = _without(network, groups, batches, {group.path: range(group.channels) for group in groups})
+        tried = [
+            (self._left(_without(network, groups, batches, doomed), nothing), ranking)
+            for ranking, doomed in itertools.islice(plans, self.refine + 1)
+        ]
+        # The last one where none leaves anything.
+        return max(reversed(tried), key=itemgetter(0))[1]
+
+    def _plans(
+        self, network: Network, groups: ChannelGroups, batches: Iterable[Batch], planned: Planned | None
+    ) -> Iterator[tuple[Ranking, Mapping[str, Sequence[int]]]]:
+        """Rankings and what goes by them, the first to first order, each other after a look at the one before it.
+
+        They end where a look leads to the same plan again.
+        """
         measured = measure(network, groups, batches, self.source if self.conflict else None)
         weights = torch.tensor([self.weights.get(task, 1.0) for task in measured.tasks], dtype=torch.float64)
         by_task = {path: part / measured.mean[:, None] for path, part in measured.importance.items()}
         rows = {task: {path: part[row] for path, part in by_task.items()} for row, task in enumerate(measured.tasks)}
         forbidden = self._top(by_task, weights)
         tci = {path: self._joined(part, weights) for path, part in by_task.items()}
-        ranking = Ranking(self._penalised(tci, measured.conflict), forbidden, rows)
-        if not planned or not self.refine:
-            return ranking
-        doomed = planned(ranking)
-        nothing = _without(network, groups, batches, {group.path: range(group.channels) for group in groups})
-        tried = [(self._left(_without(network, groups, batches, doomed), nothing), ranking)]
-        for _ in range(self.refine):
+        last = None
+        while True:
+            ranking = Ranking(self._penalised(tci, measured.conflict), forbidden, rows)
+            doomed = planned(ranking) if planned else {}
+            if doomed == last:
+                return
+            yield ranking, doomed
             with weakened(network, groups, doomed, 0.5):
                 change = measure(network, groups, batches, None).change
             for path, going in doomed.items():
                 # Their weights are halves, so that these are halves too.
                 together = 2 * change[path][:, list(going)].clamp(min=0) / measured.mean[:, None]
                 tci[path][list(going)] = tci[path][list(going)].maximum(self._joined(together, weights))
-            ranking = Ranking(self._penalised(tci, measured.conflict), forbidden, rows)
-            last, doomed = doomed, planned(ranking)
-            if doomed == last:
-                break
-            tried.append((self._left(_without(network, groups, batches, doomed), nothing), ranking))
-        # The last one where none leaves anything.
-        return max(reversed(tried), key=itemgetter(0))[1]
+            last = doomed
 
     def _left(self, losses: Mapping[str, float], nothing: Mapping[str, float]) -> float:
         """Logarithm of the product of by how much losses are below those with ``nothing``, by task."""
