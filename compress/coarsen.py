@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from compress.regrid import regrid
 from perception import checkpoint
 from perception.errors import InputError
 from perception.files import check_writable
@@ -36,8 +37,9 @@ def coarsen_checkpoint(source: Path, out: Path, mask_stride: int | None = None, 
 def coarsened(network: Network, mask_stride: int | None = None, queries: int | None = None) -> Network:
     """The same network, a pruned one too, that does less; None leaves things as they are.
 
-    Layers keep their weights. Those that come to write a block of pixels in place of one begin with the same answer for
-    all pixels of it, so a coarser mask has to be learnt. Fewer queries need no training.
+    Convolutions that come to compute at fewer positions get kernels that do there what the old ones did on the mean
+    (:mod:`compress.regrid`), so that masks begin near the old ones and lose detail; all others keep their weights.
+    Fewer queries need no training.
 
     Args:
         network: as it stands.
@@ -77,6 +79,8 @@ def _rebuilt(network: Network, config: dict[str, Any]) -> Network:
     old = network.state_dict()
     coarse.load_state_dict({key: _repeated(old[key], value) for key, value in coarse.state_dict().items()})
     coarse.spec = network.spec
+    if config.get("mask_stride") != network.config.get("mask_stride"):
+        regrid(network, coarse)
     return coarse.eval()
 
 

@@ -4,6 +4,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from perception.networks.divergence import divergence
 from perception.spec import InputSpec
@@ -114,6 +115,11 @@ class Network(nn.Module):
         Layers that remain keep their paths; those folded into others are gone from theirs.
         """
         return self
+
+    def upsampled(self, path: str, factor: int, maps: Tensor) -> Tensor:
+        """``maps`` as layer ``path`` reads them on a ``factor`` times finer grid, by what a coarser ``mask_stride``
+        leaves out before it; affine. Here the nearest value is repeated."""
+        return functional.interpolate(maps, scale_factor=factor, mode="nearest")
 
     def normalise(self, images: Tensor) -> Tensor:
         """uint8 ``[N, H, W, 3]`` RGB to the float ``[N, 3, H, W]`` that :meth:`forward` takes."""

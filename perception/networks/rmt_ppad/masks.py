@@ -44,10 +44,14 @@ class MaskDecoder(nn.Module):
         weights = self.task_weights.softmax(1)
         # Both tasks are one batch from here on.
         x = torch.cat([sum(weights[task, s] * scale for s, scale in enumerate(scales)) for task in range(2)])
-        for _ in range(int(math.log2(STRIDE // self.stride))):
-            x = self.deconv_upsample(x)
-        logits = self.refine(x)
+        logits = self.refine(self.finer(x, STRIDE // self.stride))
         if self.stride > 1:
             logits = F.pixel_shuffle(logits, self.stride)
         drivable, lane = logits.squeeze(1).chunk(2)
         return drivable, lane
+
+    def finer(self, maps: Tensor, factor: int) -> Tensor:
+        """``maps`` at ``factor`` times as many rows and columns, a power of 2."""
+        for _ in range(int(math.log2(factor))):
+            maps = self.deconv_upsample(maps)
+        return maps

@@ -217,6 +217,12 @@ class RMTPPAD(Network):
         scores = found.logits[-1].float().squeeze(-1).sigmoid()
         return Decoded(torch.cat(corners(last), -1), scores, raw[DRIVABLE].sigmoid(), raw[LANE].sigmoid())
 
+    def upsampled(self, path: str, factor: int, maps: Tensor) -> Tensor:
+        """By the mask decoder's transposed convolution, where a layer follows it."""
+        decoder = self._head.seg_head
+        follows = self.get_submodule(path) is decoder.refine[0]
+        return decoder.finer(maps, factor) if follows else super().upsampled(path, factor, maps)
+
     def fused(self) -> "RMTPPAD":
         """A copy with batch norms folded into convolutions and the branches of each RepConv merged."""
         network = copy.deepcopy(self).eval()
