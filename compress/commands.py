@@ -73,9 +73,9 @@ def register_coarsen(subparsers: argparse._SubParsersAction) -> None:
     parser = subparsers.add_parser(
         "coarsen",
         help="compute masks at fewer positions, ask fewer queries",
-        description="Let the last layers of the mask heads compute at fewer positions and write blocks of pixels,\n"
-        "which the network has to learn: distill it next. Or let fewer queries look for vehicles, which takes no\n"
-        "training.",
+        description="Let the last layers of the mask heads compute at fewer positions and write blocks of pixels.\n"
+        "Lines lose detail that the network can learn again: distill it next. Or let fewer queries look for vehicles,\n"
+        "which takes no training.",
         epilog="examples:\n"
         "  %(prog)s teacher.safetensors --mask-stride 4 --out coarse.safetensors\n"
         "  %(prog)s rmt-ppad.safetensors --queries 100 --out fewer.safetensors",
