@@ -110,9 +110,9 @@ class Safe:
         """
         if unknown := self.weights.keys() - set(network.spec.tasks):
             raise InputError(f"protect {min(unknown)}: {network.name} has {', '.join(network.spec.tasks)}")
-        plans = self._plans(network, groups, batches, planned)
         if not planned or not self.refine:
-            return next(plans)[0]
+            return next(self._plans(network, groups, batches, lambda ranking: {}))[0]
+        plans = self._plans(network, groups, batches, planned)
         nothing = _without(network, groups, batches, {group.path: range(group.channels) for group in groups})
         tried = [
             (self._left(_without(network, groups, batches, doomed), nothing), ranking)
@@ -122,7 +122,7 @@ class Safe:
         return max(reversed(tried), key=itemgetter(0))[1]
 
     def _plans(
-        self, network: Network, groups: ChannelGroups, batches: Iterable[Batch], planned: Planned | None
+        self, network: Network, groups: ChannelGroups, batches: Iterable[Batch], planned: Planned
     ) -> Iterator[tuple[Ranking, Mapping[str, Sequence[int]]]]:
         """Rankings and what goes by them, the first to first order, each other after a look at the one before it.
 
@@ -137,7 +137,7 @@ class Safe:
         last = None
         while True:
             ranking = Ranking(self._penalised(tci, measured.conflict), forbidden, rows)
-            doomed = planned(ranking) if planned else {}
+            doomed = planned(ranking)
             if doomed == last:
                 return
             yield ranking, doomed

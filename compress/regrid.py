@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from perception.cost import work
 from perception.networks.base import Network
 
 
@@ -16,19 +17,19 @@ def regrid(network: Network, coarse: Network) -> None:
 
     Each gets the kernel that does on the small map what the old one did on that map made finer by the layers that are
     left out (:meth:`Network.upsampled`): for every pixel of a block where it writes blocks of pixels, their mean where
-    it writes one value. The former is exact. Strided, dilated and unpadded convolutions stay as they are.
+    it writes one value. The former is exact where pixels are repeated. Strided, dilated and unpadded convolutions stay
+    as they are.
     """
-    # Sizes of maps do not depend on widths; so no batch norm of ``network`` is touched.
-    before, after = (_input_heights(type(network)(**config)) for config in (network.config, coarse.config))
+    before, after = work(network).inputs, work(coarse).inputs
     layers = dict(network.named_modules())
     for path, convolution in coarse.named_modules():
         old = layers.get(path)
-        if not isinstance(convolution, nn.Conv2d) or not isinstance(old, nn.Conv2d) or not _plain(old):
+        # Those that only training calls read nothing here.
+        if path not in after or not isinstance(convolution, nn.Conv2d) or not isinstance(old, nn.Conv2d):
             continue
-        # Those that only training calls have no size.
-        factor = before.get(path, 1) // after.get(path, 1)
+        factor = before[path][0][2] // after[path][0][2]
         blocks = convolution.out_channels // old.out_channels
-        if factor > 1 and blocks in (1, factor**2):
+        if factor > 1 and blocks in (1, factor**2) and _plain(old):
             weight, bias = coarse_kernel(old, factor, blocks > 1, partial(network.upsampled, path, factor))
             convolution.weight.copy_(weight)
             if convolution.bias is not None:
@@ -73,20 +74,3 @@ def _plain(convolution: nn.Conv2d) -> bool:
     kernel = convolution.kernel_size[0]
     same = convolution.padding == (kernel // 2, kernel // 2) and convolution.kernel_size == (kernel, kernel)
     return kernel % 2 == 1 and same and convolution.stride == convolution.dilation == (1, 1)
-
-
-def _input_heights(network: Network) -> dict[str, int]:
-    """Of every convolution, by path."""
-    heights: dict[str, int] = {}
-    hooks = [
-        module.register_forward_pre_hook(lambda _, maps, path=path: heights.update({path: maps[0].shape[2]}))
-        for path, module in network.named_modules()
-        if isinstance(module, nn.Conv2d)
-    ]
-    try:
-        weight = next(network.parameters())
-        network.eval()(weight.new_zeros(1, 3, *network.spec.size))
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return heights
