@@ -31,7 +31,8 @@ class Study:
     """An ablation in its folder.
 
     Each cell is ``cells/NAME.HASH.json`` and each pruned network ``networks/NAME.HASH.safetensors``, where the hash is
-    of all that decides what is in it; so other settings in the same folder are other files.
+    of all that decides what is in it; so other settings in the same folder are other files, and methods that a kind of
+    budget makes the same share one.
 
     Attributes:
         teacher: checkpoint that every cell starts from.
@@ -54,7 +55,7 @@ class Study:
         recipe = self._recipe(cell) | {"frames": self.settings.frames}
         file = self._file("cells", cell, recipe, ".json")
         if file.exists():
-            return known_record(file, cell)
+            return known_record(file, cell) | {"cell": asdict(cell)}
         record: dict[str, Any] = {"cell": asdict(cell), "recipe": recipe}
         try:
             loaded = checkpoint.load(self.network(cell))
@@ -134,7 +135,8 @@ class Study:
 
     def _file(self, folder: str, cell: Cell, recipe: dict[str, Any], suffix: str) -> Path:
         digest = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
-        return self.out / folder / f"{cell.name}.{digest[:10]}{suffix}"
+        alike = sorted((self.out / folder).glob(f"*.{digest[:10]}{suffix}"))
+        return alike[0] if alike else self.out / folder / f"{cell.name}.{digest[:10]}{suffix}"
 
 
 def _distillation(cell: Cell) -> DistillSettings | None:
@@ -144,10 +146,11 @@ def _distillation(cell: Cell) -> DistillSettings | None:
 
 
 def known_record(file: Path, cell: Cell) -> dict[str, Any]:
-    """The record in ``file``; raises :class:`InputError` where it is not what was written here."""
+    """The record in ``file``, of ``cell`` or of a method that is the same; raises :class:`InputError` where it is not
+    what was written here."""
     record = read_json(file)
     try:
-        if record["cell"] != asdict(cell):
+        if record["cell"] | {"method": cell.method} != asdict(cell):
             raise ValueError("of another cell")
         if "fault" in record:
             if not isinstance(record["fault"], str):

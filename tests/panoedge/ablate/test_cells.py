@@ -67,6 +67,18 @@ def test_cells_are_made_once(study):
     assert study.network(cells[-1]) == network and not state_file(network).exists()
 
 
+def test_methods_that_are_the_same_share_a_cell(study, monkeypatch):
+    first = study.result(Cell("safe", 0.8, "none", 0))
+    before = written(study)
+    monkeypatch.setattr("panoedge.ablate.cells.prune_checkpoint", None)
+    second = study.result(Cell("safe-protected", 0.8, "none", 0))
+    assert second == json.loads(json.dumps(first)) | {"cell": second["cell"]}
+    assert second["cell"]["method"] == "safe-protected" and written(study) == before
+    assert study.network(Cell("safe-protected", 0.8, "none", 0)) == study.network(Cell("safe", 0.8, "none", 0))
+    with pytest.raises(TypeError):
+        study.result(Cell("safe-unprotected", 0.8, "none", 0))
+
+
 @pytest.mark.parametrize(
     "change",
     [{"cell": None}, {"metrics": {}}, {"metrics": {"lane": 3}}, {"params": 0}, {"macs": "many"}, {"seconds": -1}],
