@@ -55,7 +55,7 @@ class Study:
         recipe = self._recipe(cell) | {"frames": self.settings.frames}
         file = self._file("cells", cell, recipe, ".json")
         if file.exists():
-            return known_record(file, cell) | {"cell": asdict(cell)}
+            return known_record(file, cell)
         record: dict[str, Any] = {"cell": asdict(cell), "recipe": recipe}
         try:
             loaded = checkpoint.load(self.network(cell))
@@ -146,11 +146,13 @@ def _distillation(cell: Cell) -> DistillSettings | None:
 
 
 def known_record(file: Path, cell: Cell) -> dict[str, Any]:
-    """The record in ``file``, of ``cell`` or of a method that is the same; raises :class:`InputError` where it is not
-    what was written here."""
+    """The record in ``file``, of ``cell`` or of a method that is the same, as that of ``cell``; raises
+    :class:`InputError` where it is not what was written here."""
     record = read_json(file)
     try:
-        if record["cell"] | {"method": cell.method} != asdict(cell):
+        method = record["cell"]["method"]
+        record["cell"]["method"] = cell.method
+        if method not in (*METHODS, TEACHER) or record["cell"] != asdict(cell):
             raise ValueError("of another cell")
         if "fault" in record:
             if not isinstance(record["fault"], str):

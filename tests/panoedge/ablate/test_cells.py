@@ -81,7 +81,15 @@ def test_methods_that_are_the_same_share_a_cell(study, monkeypatch):
 
 @pytest.mark.parametrize(
     "change",
-    [{"cell": None}, {"metrics": {}}, {"metrics": {"lane": 3}}, {"params": 0}, {"macs": "many"}, {"seconds": -1}],
+    [
+        {"cell": None},
+        {"cell": {**asdict(TINY.cells()[0]), "method": []}},
+        {"metrics": {}},
+        {"metrics": {"lane": 3}},
+        {"params": 0},
+        {"macs": "many"},
+        {"seconds": -1},
+    ],
 )
 def test_a_damaged_record_is_named(change, tmp_path):
     cell = TINY.cells()[0]
