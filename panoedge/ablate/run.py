@@ -32,7 +32,7 @@ def ablate(teacher: Path, data: Path, settings: AblationSettings, out: Path) -> 
     whole = zip(cells, records, strict=True)
     pruned = [c for c, record in whole if c.method != TEACHER and c.recovery == NONE and "fault" not in record]
     paths = {cell: study.network(cell) for cell in pruned}
-    shares = latencies(teacher, paths.values(), out)
+    shares = latencies(teacher, dict.fromkeys(paths.values()), out)
     return write_summary(rows(records, {cell: shares[path] for cell, path in paths.items()}), out, _about(study))
 
 
