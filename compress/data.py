@@ -37,6 +37,10 @@ class Source:
     repeats: int = 1
     labelled: bool = True
 
+    def __str__(self) -> str:
+        """What a checkpoint's history says of it."""
+        return f"{self.root.name}:{self.repeats}{'' if self.labelled else ' unlabelled'}"
+
     @classmethod
     def parse(cls, text: str, labelled: bool = True) -> "Source":
         """``DIR`` or ``DIR:N``."""

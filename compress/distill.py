@@ -8,6 +8,7 @@ teacher's; both are normalised per channel. Heads learn from labels, and from wh
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -42,6 +43,10 @@ class DistillSettings:
         for name in ("features", "answers"):
             value = getattr(self, name)
             require(0 <= value < math.inf, name, value, "at least 0")
+
+    def recipe(self, teacher: Path) -> dict[str, Any]:
+        """What beside training decides which weights distillation from ``teacher`` ends with, as plain values."""
+        return {**asdict(self), "teacher": sha256(teacher)}
 
 
 class Taps:
@@ -154,7 +159,7 @@ def distill(
             apart = settings.features * distance(seen.features, shown.features)
         return {**taught(student, raw, targets, guide, answer, settings.answers), "features": apart}
 
-    recipe = {**asdict(settings), "teacher": sha256(teacher)}
+    recipe = settings.recipe(teacher)
     trained, record = run(student, loss, training, compute, out, resume, {**recipe, "start": sha256(source)}, distance)
     stage = {"stage": "distill", **training.record(), **record, **recipe}
     finish(out, trained, [*pupil.history, stage])

@@ -40,6 +40,11 @@ class Ranking:
     forbidden: dict[str, Tensor]
     by_task: dict[str, dict[str, Tensor]] = field(default_factory=dict)
 
+    @property
+    def reached(self) -> list[str]:
+        """Tasks that any of the channels matter to; in a region not all may."""
+        return [task for task, parts in self.by_task.items() if any(part.any() for part in parts.values())]
+
     def given_up(self, removed: Mapping[str, Sequence[int]]) -> dict[str, float]:
         """Share of each task's importance that goes with the ``removed`` channels."""
         return {
@@ -71,7 +76,7 @@ class Safe:
     TCI(c) = maximum (or sum) over tasks of weight_t * I_t(c);
     C(c) = mean over batches and task pairs of max(0, -cos(g_s,c, g_t,c)), in [0, 1];
     S(c) = TCI(c) * (1 - conflict * C(c)).
-    Channels among the top ``protect`` share of any task are never removed.
+    Channels among the top ``protect`` share of any task that reaches them are never removed.
 
     That is to first order, channel by channel. Many channels that are worth nothing one at a time may be worth much
     together. So what S would remove is read at half its strength, and each of its channels takes
@@ -79,7 +84,7 @@ class Safe:
     the sum of its D_t, were they not cut off at 0 (Aumann and Shapley, Values of Non-Atomic Games, 1974). The next plan
     avoids what turned out dear, for channels that may turn out so when they are looked at. So that is done ``refine``
     times. Of all plans the one is taken that leaves most with its channels gone: by how much each task's loss is below
-    what it is without any channel of the groups, to the power of its weight, multiplied over tasks.
+    what it is without any channel of the groups, to the power of its weight, multiplied over the tasks that they reach.
 
     Attributes:
         conflict: weight of the penalty, in [0, 1].
@@ -115,7 +120,7 @@ class Safe:
         plans = self._plans(network, groups, batches, planned)
         nothing = _without(network, groups, batches, {group.path: range(group.channels) for group in groups})
         tried = [
-            (self._left(_without(network, groups, batches, doomed), nothing), ranking)
+            (self._left(ranking.reached, _without(network, groups, batches, doomed), nothing), ranking)
             for ranking, doomed in itertools.islice(plans, self.refine + 1)
         ]
         # The last one where none leaves anything.
@@ -149,9 +154,9 @@ class Safe:
                 tci[path][list(going)] = tci[path][list(going)].maximum(self._joined(together, weights))
             last = doomed
 
-    def _left(self, losses: Mapping[str, float], nothing: Mapping[str, float]) -> float:
-        """Logarithm of the product of by how much losses are below those with ``nothing``, by task."""
-        gains = {task: nothing[task] - loss for task, loss in losses.items()}
+    def _left(self, tasks: Iterable[str], losses: Mapping[str, float], nothing: Mapping[str, float]) -> float:
+        """Logarithm of the product of by how much losses of ``tasks`` are below those with ``nothing``."""
+        gains = {task: nothing[task] - losses[task] for task in tasks}
         if not all(gain > 0 for gain in gains.values()):
             return -math.inf
         return sum(self.weights.get(task, 1.0) * math.log(gain) for task, gain in gains.items())
@@ -170,7 +175,8 @@ class Safe:
         rows = torch.cat(list(by_task.values()), 1)
         bars = [_bar(row, self.protect * float(weight)) for row, weight in zip(rows, weights, strict=True)]
         limits = torch.tensor(bars, dtype=torch.float64)[:, None]
-        return {path: (part >= limits).any(0) for path, part in by_task.items()}
+        # A task that reaches few channels needs no more than those.
+        return {path: ((part >= limits) & (part > 0)).any(0) for path, part in by_task.items()}
 
 
 def _without(

@@ -83,6 +83,10 @@ class PruneSettings:
         if self.budget.kind == "latency":
             require(self.costs is not None, "budget latency", self.budget.share, "needs --costs; see panoedge cost")
 
+    def recipe(self) -> dict[str, Any]:
+        """All of it as plain values, with what the kind of budget decides upon written out."""
+        return {**asdict(self), "protect": self.protected, "refine": self.looks}
+
     @property
     def protected(self) -> float:
         """The share of channels that each task puts out of reach."""
@@ -131,7 +135,7 @@ def prune_checkpoint(
             f"{source}: none of the data has labels for {', '.join(unseen)}; what is not measured cannot be kept safe"
         )
     whole = checkpoint.load(measured).network if measured and settings.costs else None
-    record = prune(loaded.network, frames, settings, whole)
+    record = {**prune(loaded.network, frames, settings, whole), "data": [str(dataset) for dataset in data]}
     by_first(lambda: checkpoint.save(out, loaded.network, [*loaded.history, record]))
     return record
 
@@ -195,9 +199,7 @@ def prune(network: Network, frames: Frames, settings: PruneSettings, measured: N
     frames.exchange()
     return {
         "stage": "prune",
-        **asdict(settings),
-        "protect": settings.protected,
-        "refine": settings.looks,
+        **settings.recipe(),
         "before": start,
         "after": left,
         "seconds": round(time.monotonic() - began),

@@ -68,10 +68,7 @@ class TrainSettings:
     def recipe(self) -> dict[str, Any]:
         """What beside the schedule decides which weights training ends with, as plain values."""
         return {
-            "data": [
-                f"{source.root.name}:{source.repeats}{'' if source.labelled else ' unlabelled'}"
-                for source in self.sources
-            ],
+            "data": [str(source) for source in self.sources],
             "augmentation": asdict(self.augmentation),
             "task_weights": dict(self.task_weights),
         }

@@ -106,11 +106,7 @@ class Study:
         """All that decides what the network of a cell is, but where it is computed."""
         recipe: dict[str, Any] = {"teacher": self._digest, "data": self._frames}
         if cell.method != TEACHER:
-            pruning = self._pruning(cell)
-            # What the kind of budget decides upon is written out, as it is today.
-            recipe["pruning"] = asdict(
-                replace(pruning, device="auto", costs=self._costs, protect=pruning.protected, refine=pruning.looks)
-            )
+            recipe["pruning"] = {**self._pruning(cell).recipe(), "device": "auto", "costs": self._costs}
         if cell.recovery != NONE:
             distillation = _distillation(cell)
             recipe["recovery"] = {

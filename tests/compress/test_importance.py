@@ -135,6 +135,14 @@ def test_channels_that_go_together_are_looked_at_together(linear, doomed, expect
     assert torch.equal(network.head.weight, before)
 
 
+def test_a_task_protects_no_channel_that_it_does_not_reach(linear):
+    network = linear((0, 1), (1, 1))
+    with torch.no_grad():
+        network.head.weight[1, 1:] = 0
+    forbidden = Safe(protect=0.5)(network, ChannelGroups(network), [red()]).forbidden["body"]
+    assert forbidden.tolist() == [True, True, False, False]
+
+
 @pytest.mark.parametrize(("weights", "best"), [({}, 1), ({"task0": 3.0}, 2)])
 def test_of_the_plans_the_one_that_leaves_most_is_taken(linear, weights, best):
     # Without any channel both losses are 8. Without the first two they are 8 and 21, without the first 2 and 3.1, which
@@ -149,6 +157,21 @@ def test_of_the_plans_the_one_that_leaves_most_is_taken(linear, weights, best):
     ranking = Safe(protect=0, refine=2, weights=weights)(network, ChannelGroups(network), [red()], planned)
     assert ranking is asked[best]
     assert torch.equal(network.head.weight, before)
+
+
+def test_plans_are_told_apart_by_the_tasks_that_they_reach(linear):
+    network, plans, asked = squared(linear)((0, 1), (1, 1)), iter(([0, 1], [2], [0])), []
+    with torch.no_grad():
+        network.head.weight[1] = 0
+
+    def planned(ranking):
+        asked.append(ranking)
+        return {"body": next(plans)}
+
+    ranking = Safe(protect=0, refine=2)(network, ChannelGroups(network), [red()], planned)
+    assert ranking.reached == ["task0"]
+    # Without the first two the loss is 8, without the third 1.1, without the first 2.
+    assert ranking is asked[1]
 
 
 def scores(network, **settings):
