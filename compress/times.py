@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from compress.latency import layer_runs
+from compress.latency import layer_runs, widths_to_measure
 from perception.cost import work
 from perception.errors import MALFORMED, InputError, brief
 from perception.fields import duration
 from perception.files import read_json
-from perception.layer_times import Grid, Layer, Price, Times, nothing, parse_times
+from perception.layer_times import Grid, Layer, LayerTimes, Price, Times, nothing, parse_times
 from perception.networks.base import Network
 
 # How a layer's time follows its widths where it is known at one only: a quarter with what it reads, a quarter with what
@@ -44,18 +44,33 @@ def read_times(path: Path, network: Network) -> Times:
 
     Args:
         path: of the JSON file.
-        network: that was measured.
+        network: that was measured, or one with the same kinds of layers, none of them wider.
 
     Raises:
-        InputError: it is neither, or a report without a profile, of several networks, or of another.
+        InputError: it is neither, or a report without a profile or of several networks, or it is of another network.
     """
     data = read_json(path)
     if not isinstance(data, dict) or "models" not in data:
-        return parse_times(path, data)
+        times = parse_times(path, data)
+        _check_same(path, times, network)
+        return times
     try:
         return _profiled(path, data["models"], network)
     except MALFORMED as error:
         raise InputError(f"{path}: malformed report ({brief(error)}); write it again: {_CURE}") from None
+
+
+def _check_same(path: Path, times: LayerTimes, network: Network) -> None:
+    """What was not measured would count for nothing."""
+    cure = "measure this one: panoedge cost"
+    if times.network != network.name:
+        raise InputError(f"{path}: is of {brief(times.network)}, not of {network.name}; {cure}")
+    for kind, axes in widths_to_measure(network).items():
+        grid = times.grids.get(kind)
+        if grid is None:
+            raise InputError(f"{path}: is of another network, of another input size or mask stride; no {kind}; {cure}")
+        if axes.inputs[-1] > grid.inputs[-1] or axes.outputs[-1] > grid.outputs[-1]:
+            raise InputError(f"{path}: is of a narrower network; {kind} with fewer channels than this one has; {cure}")
 
 
 def _profiled(path: Path, models: list[dict[str, Any]], network: Network) -> ProfiledTimes:

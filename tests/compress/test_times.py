@@ -1,6 +1,7 @@
 """Times read from a profile of the whole network."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,7 @@ from perception.cost import cost
 from perception.errors import InputError
 from perception.layer_times import Layer, write_times
 from perception.networks.rmt_ppad import RMTPPAD
+from perception.networks.yolop import YOLOP
 
 
 def layer(ms, *modules):
@@ -96,6 +98,31 @@ def test_what_panoedge_cost_wrote_is_read_too(stairs, network, tmp_path):
     assert read_times(tmp_path / "costs.json", network) == measured
     one: Layer = layers_of(network)[0]
     assert measured.of("", [one, one])(one.inputs, one.outputs) == pytest.approx(2 * measured.layer(*one))
+
+
+@pytest.mark.parametrize(
+    ("measured_on", "fault"),
+    [
+        (lambda network: YOLOP(width=0.25, size=(96, 128)), "is of another network, of another input size or mask "),
+        (lambda network: slimmed(network, 0.5), "is of a narrower network; conv .* with fewer channels than this one"),
+    ],
+)
+def test_costs_of_another_network_are_refused(stairs, network, tmp_path, measured_on, fault):
+    write_times(tmp_path / "costs.json", stairs(widths_to_measure(measured_on(network))))
+    with pytest.raises(InputError, match=rf"costs\.json: {fault}.*; measure this one: panoedge cost"):
+        read_times(tmp_path / "costs.json", network)
+
+
+def test_costs_of_another_architecture_are_refused(stairs, network, tmp_path):
+    write_times(tmp_path / "costs.json", replace(stairs(widths_to_measure(network)), network="rmt-ppad"))
+    with pytest.raises(InputError, match="is of .rmt-ppad., not of yolop; measure this one"):
+        read_times(tmp_path / "costs.json", network)
+
+
+def test_costs_hold_for_what_was_pruned_since(stairs, network, tmp_path):
+    measured = stairs(widths_to_measure(network))
+    write_times(tmp_path / "costs.json", measured)
+    assert read_times(tmp_path / "costs.json", slimmed(network, 0.5)) == measured
 
 
 @pytest.mark.parametrize(
