@@ -60,12 +60,10 @@ def measure(
     The network runs in evaluation mode: batch norms use what they learnt.
 
     Raises:
-        InputError: without a group, without a batch for one of the tasks, or where a task's importance is not finite.
+        InputError: without a batch for one of the tasks, or where a task's importance is not finite.
     """
     network.eval()
     weights = ranked_weights(network, groups)
-    if not weights:
-        raise InputError(f"{network.name}: its region holds no layer whose channels may be removed")
     found: list[_OfBatch] = []
     with written(network, groups if source == "activations" else ()) as activations:
         for images, targets in batches:

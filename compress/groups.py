@@ -63,7 +63,7 @@ class ChannelGroups:
         region: one of ``network.regions``; the first where None.
 
     Raises:
-        InputError: for an unknown region.
+        InputError: for an unknown region, or one without channels that may go.
     """
 
     def __init__(self, network: Network, region: str | None = None):
@@ -76,6 +76,8 @@ class ChannelGroups:
         self._inside = network.regions[region]
         self._protected = network.protected
         self.groups = [group for group in self._all() if self._may_shrink(group)]
+        if not self.groups:
+            raise InputError(f"region {region}: {network.name} has no channels there that may go")
 
     def __iter__(self) -> Iterator[ChannelGroup]:
         return iter(self.groups)

@@ -3,6 +3,7 @@
 import copy
 import json
 import math
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -57,6 +58,7 @@ class Schedule:
         require(self.epochs >= 1, "epochs", self.epochs, "at least 1")
         require(self.batch >= 1, "batch", self.batch, "at least 1")
         require(0 < self.lr < math.inf, "learning rate", self.lr, "must be above 0")
+        require(self.seed >= 0, "seed", self.seed, "at least 0")
 
     def factor(self, step: int, steps: int) -> float:
         """Learning rate at ``step`` of ``steps``, relative to the peak."""
@@ -131,6 +133,9 @@ class Loop:
         self._statistics = Statistics(self._trained)
         self.average = Average(network, schedule.ema)
         self.faults = Faults("lower --lr or use --precision fp32")
+        # Whoever validates puts its scores here, so that a resumed run has those of before.
+        self.curve: list[dict[str, float]] = []
+        self._begun, self._earlier = time.monotonic(), 0.0
         self.epoch = 0
         # Of the epoch that is being trained.
         self._batches_done = 0
@@ -147,6 +152,7 @@ class Loop:
         self.epoch = header["epoch"]
         self._batches_done = header["batches_done"]
         self.faults.total = header["left_out"]
+        self.curve, self._earlier = header["validation"], header["seconds"]
         return True
 
     def run(self, after_epoch: Callable[[int], Any] | None = None) -> Network:
@@ -172,6 +178,11 @@ class Loop:
         return self.average.module
 
     @property
+    def seconds(self) -> float:
+        """That the run took so far, before it was resumed too."""
+        return self._earlier + time.monotonic() - self._begun
+
+    @property
     def _step(self) -> int:
         return self.epoch * len(self._batches) + self._batches_done
 
@@ -182,6 +193,8 @@ class Loop:
                 "epoch": self.epoch,
                 "batches_done": self._batches_done,
                 "left_out": self.faults.total,
+                "seconds": self.seconds,
+                "validation": self.curve,
                 "scaler": self._scaler.state_dict(),
                 "settings": settings,
                 "recipe": recipe,

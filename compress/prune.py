@@ -76,6 +76,7 @@ class PruneSettings:
             value = getattr(self, name)
             require(value >= 1, name.replace("_", "-"), value, "at least 1")
         require(self.looks >= 0, "refine", self.looks, "at least 0")
+        require(self.seed >= 0, "seed", self.seed, "at least 0")
         for name, value in (("floor", self.floor), ("conflict", self.conflict), ("protect", self.protected)):
             require(0 <= value <= 1, name, value, "must lie between 0 and 1")
         for task, weight in self.weights.items():

@@ -68,8 +68,8 @@ def sensitivity(source: Path, data: Path, settings: SensitivitySettings) -> dict
         InputError: for files or data that cannot be used.
     """
     network = checkpoint.load(source).network
-    compute = choose(settings.device)
-    network.to(compute.device)
+    # In float32, as pruning: importance and conflict are small differences of large sums.
+    network.to(choose(settings.device, "fp32").device)
     frames = Frames([Source(data)], "train", network.spec)
     judged = Frames([Source(data)], "val", network.spec)
 
@@ -82,18 +82,17 @@ def sensitivity(source: Path, data: Path, settings: SensitivitySettings) -> dict
         copied = copy.deepcopy(network)
         if doomed:
             ChannelGroups(copied, region).remove(doomed)
-        with compute.autocast():
-            settle(copied, batches(settings.reestimation), batches(settings.calibration))
-            loss = mean_losses(copied, _first(judged, min(settings.frames, len(judged)), settings.batch))
+        settle(copied, batches(settings.reestimation), batches(settings.calibration))
+        loss = mean_losses(copied, _first(judged, min(settings.frames, len(judged)), settings.batch))
         score = headline(validate(copied, open_dataset(data, "val"), frames=settings.frames))
         return {"kept": round(_size(copied) / _size(network), 4), "loss": loss, "score": score}
 
     found = rooms(network, settings.depth)
     # Once a region, not once a room: only so are tasks weighed against each other by all that they use.
-    measured = {}
-    for region in {region: None for region, _ in found.values()}:
-        with compute.autocast():
-            measured[region] = measure(network, ChannelGroups(network, region), batches(settings.calibration))
+    measured = {
+        region: measure(network, ChannelGroups(network, region), batches(settings.calibration))
+        for region in dict.fromkeys(region for region, _ in found.values())
+    }
     with Progress("sensitivity", 1 + len(found) * len(settings.ratios)) as progress:
         whole = look()
         progress.step()

@@ -10,7 +10,7 @@ from torch import nn
 
 from perception.checkpoint import write_tensors
 from perception.errors import MALFORMED, InputError
-from perception.fields import count
+from perception.fields import count, duration
 
 _KEY = "panoedge-training"
 
@@ -46,6 +46,8 @@ def load_state(
             # Version 0.1 wrote no recipe, and whole epochs only.
             begun, _ = {**header["settings"], **header.get("recipe", recipe)}, dict(header["scaler"])
             header |= {key: count(header.get(key, 0)) for key in ("batches_done", "left_out")}
+            header["seconds"] = duration(header.get("seconds", 0))
+            header["validation"] = [dict(scores) for scores in header.get("validation", ())]
             count(header["epoch"])
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
         wanted = {**settings, **recipe}

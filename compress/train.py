@@ -4,7 +4,6 @@ import contextlib
 import inspect
 import itertools
 import math
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -61,7 +60,9 @@ class TrainSettings:
     task_weights: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Raises InputError for weights that make no sense."""
+        """Raises InputError for numbers that make no sense."""
+        for name, least in (("validate_every", 0), ("validate_frames", 1), ("workers", 0)):
+            require(getattr(self, name) >= least, name.replace("_", "-"), getattr(self, name), f"at least {least}")
         for task, weight in self.task_weights.items():
             require(0 < weight < math.inf, f"task weight {task}", weight, "must be above 0")
 
@@ -150,8 +151,6 @@ def run(
     batches = loader(frames, settings.schedule.batch, settings.schedule.seed, settings.workers)
     every = settings.validate_every
     judges = _judges(settings) if every and share().first else []
-    begin = time.monotonic()
-    curve: list[dict[str, float]] = []
     with summary(out) as log:
         recipe = {**settings.recipe(), **recipe}
         loop = Loop(network, loss, batches, settings.schedule, compute, extra, state_file(out), log, recipe)
@@ -162,7 +161,7 @@ def run(
             if judges and (epoch % every == 0 or epoch == settings.schedule.epochs):
                 samples = _in_turn(judges, settings.on_bad)
                 scores = headline(validate(loop.average.module, samples, frames=settings.validate_frames))
-                curve.append({"epoch": epoch, **{name: round(value, 4) for name, value in scores.items()}})
+                loop.curve.append({"epoch": epoch, **{name: round(value, 4) for name, value in scores.items()}})
                 print(f"epoch {epoch}: " + ", ".join(f"{k} {100 * v:.1f}" for k, v in scores.items()), flush=True)
                 for name, value in scores.items():
                     log(f"val/{name}", value, epoch)
@@ -177,8 +176,8 @@ def run(
         "frames": len(frames),
         "skipped_frames": frames.left_out,
         "skipped_steps": loop.faults.total,
-        "seconds": round(time.monotonic() - begin),
-        "validation": curve,
+        "seconds": round(loop.seconds),
+        "validation": loop.curve,
         "processes": share().count,
     }
     return trained.cpu(), {**record, "device": str(compute.device), "precision": str(compute.dtype).split(".")[-1]}

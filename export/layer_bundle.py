@@ -12,8 +12,8 @@ from onnx import helper, numpy_helper
 from export.graph import INPUT, OPSET
 from export.onnx_writer import export_onnx
 from export.upsampling import absorb_upsampling
-from perception.files import atomic, writable_folder
-from perception.layer_bundle import Bundle, write_index
+from perception.files import atomic, remove, writable_folder
+from perception.layer_bundle import INDEX, Bundle, write_index
 from perception.layer_times import Kind, Layer
 from perception.progress import Progress
 from perception.spec import ONNX_METADATA_KEY, Deployed, InputSpec, Precision
@@ -35,6 +35,8 @@ def write_bundle(folder: Path, bundle: Bundle, wholes: Mapping[str, Path]) -> No
         InputError: the folder cannot be written, or a checkpoint cannot be exported.
     """
     writable_folder(folder)
+    # Where this is interrupted, no index of an earlier bundle speaks for files of this one.
+    remove(folder / INDEX)
     layers = list(bundle.layers())
     with Progress("writing", len(layers) + len(wholes)) as progress:
         for name, source in wholes.items():

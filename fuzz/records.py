@@ -50,7 +50,7 @@ CELL = {
     "metrics": METRICS,
     "seconds": 3.5,
 }
-LATENCY = {"networks": ["a.safetensors", "b.safetensors"], "shares": [0.5, 0.75]}
+LATENCY = {"a.safetensors": 0.5, "b.safetensors": 0.75}
 _MS = {"mean": 4.0, "p50": 4.0, "p95": 5.0, "p99": 6.0, "max": 9.0}
 _RATE = {
     "fps": 250.0,

@@ -169,7 +169,7 @@ def _cell(path: Path) -> None:
 
 
 def _latency(path: Path) -> None:
-    known_shares(path, records.LATENCY["networks"])
+    known_shares(path)
 
 
 def _bundle(path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from perception.command import say
 from perception.engine_file import LIBRARIES
 from perception.errors import InputError
+from perception.files import check_writable
 from runtime.cost_command import add_measuring_arguments, measure_folder
 
 # Whole networks that single layers are fitted to, by the share of every group's channels that they keep.
@@ -27,7 +28,7 @@ def register(subparsers: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("model", type=Path, metavar="FILE|DIR", help="checkpoint, or a folder that --bundle wrote")
     parser.add_argument("--bundle", type=Path, metavar="DIR", help="write the layers here, to be measured elsewhere")
-    parser.add_argument("--precision", choices=("fp32", "fp16"), default="fp32", help="of a checkpoint's layers")
+    parser.add_argument("--precision", choices=("fp32", "fp16"), help="of a checkpoint's layers (default: fp32)")
     parser.add_argument(
         "--target", choices=LIBRARIES, help="build an engine of each layer first (default: ONNX Runtime)"
     )
@@ -40,14 +41,21 @@ def _run(arguments: argparse.Namespace) -> None:
     model: Path = arguments.model
     if bool(arguments.bundle) == bool(arguments.out):
         raise InputError("cost: give either --out FILE, to measure here, or --bundle DIR, to measure elsewhere")
+    if model.is_dir() and (arguments.bundle or arguments.precision):
+        raise InputError(f"{model}: its layers are written already; --bundle and --precision are for a checkpoint")
+    if arguments.bundle and arguments.target:
+        raise InputError("cost: --target builds engines where layers are measured, not where --bundle writes them")
+    if arguments.out:
+        check_writable(arguments.out)
+    precision = arguments.precision or "fp32"
     if arguments.bundle:
-        write_layers(model, arguments.bundle, arguments.precision)
+        write_layers(model, arguments.bundle, precision)
         print(f"{arguments.bundle}: now measure it where the network will run: panoedge cost DIR --out costs.json")
     elif model.is_dir():
         _measure(model, arguments)
     else:
         with tempfile.TemporaryDirectory() as folder:
-            write_layers(model, Path(folder), arguments.precision)
+            write_layers(model, Path(folder), precision)
             _measure(Path(folder), arguments)
 
 

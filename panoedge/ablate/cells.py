@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from compress.data import Source
+from compress.device import choose
 from compress.distill import DistillSettings, distill
 from compress.loop import Schedule
 from compress.plan import Budget, OutOfReach
@@ -63,6 +64,7 @@ class Study:
             record["fault"] = str(fault)
         else:
             costs = cost(loaded.network)
+            loaded.network.to(choose(self.settings.device).device)
             metrics = validate(loaded.network, open_dataset(self.data, "val"), frames=self.settings.frames)
             seconds = 0 if cell.method == TEACHER else loaded.history[-1]["seconds"]
             record |= {"params": costs.parameters, "macs": costs.macs, "metrics": metrics, "seconds": seconds}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from compress.names import COST_KINDS
-from panoedge.ablate.settings import METHODS, RECOVERIES, AblationSettings, quick
+from panoedge.ablate.settings import CONTENDERS, METHODS, RECOVERIES, AblationSettings, quick
 
 
 def register(subparsers: argparse._SubParsersAction) -> None:
@@ -35,7 +35,13 @@ def register(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--rounds", type=int, help="of every pruning")
     parser.add_argument("--round-to", type=int, help="widths stay multiples of this")
     parser.add_argument("--calibration", type=int, help="training images each measurement of importance looks at")
-    parser.add_argument("--contenders", nargs="*", choices=tuple(METHODS), metavar="NAME", help="those trained again")
+    parser.add_argument(
+        "--contenders",
+        nargs="*",
+        choices=tuple(METHODS),
+        metavar="NAME",
+        help=f"those trained again (default: {' and '.join(CONTENDERS)}, of the methods)",
+    )
     parser.add_argument("--shares", nargs="+", type=float, metavar="SHARE", help="budgets")
     parser.add_argument(
         "--recoveries", nargs="+", choices=tuple(RECOVERIES), metavar="NAME", help=f"of {', '.join(RECOVERIES)}"

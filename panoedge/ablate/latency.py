@@ -29,46 +29,31 @@ def latencies(teacher: Path, networks: Iterable[Path], out: Path, effort: Effort
     Args:
         teacher: checkpoint.
         networks: checkpoints.
-        out: folder for ONNX files, which are kept, and for ``latency.json``, which is read where it holds the very
-            same networks.
+        out: folder for ONNX files, which are kept, and for ``latency.json``, whose networks are not measured again.
         effort: how long to measure each.
     """
     paths = list(networks)
-    key = [path.name for path in paths]
     record = out / "latency.json"
-    if record.exists() and (shares := known_shares(record, key)):
-        return dict(zip(paths, shares, strict=True))
-    files = []
-    with Progress("exporting", len(paths) + 1) as progress:
-        for path in (teacher, *paths):
-            files.append(_exported(path, out))
-            progress.step(note=path.stem)
-    shares = []
-    with Progress("latency", len(paths)) as progress:
-        for start in range(1, len(files), _TOGETHER - 1):
-            found = _shares([files[0], *files[start : start + _TOGETHER - 1]], effort)
-            shares += found
-            progress.step(len(found))
-    write_json(record, {"networks": key, "shares": shares})
-    return dict(zip(paths, shares, strict=True))
+    known = known_shares(record) if record.exists() else {}
+    new = [path for path in paths if path.name not in known]
+    with Progress("exporting and timing", len(new)) as progress:
+        for start in range(0, len(new), _TOGETHER - 1):
+            group = new[start : start + _TOGETHER - 1]
+            shares = _shares([_exported(path, out) for path in (teacher, *group)], effort)
+            known |= {path.name: share for path, share in zip(group, shares, strict=True)}
+            write_json(record, known)
+            progress.step(len(group))
+    return {path: known[path.name] for path in paths}
 
 
-def known_shares(record: Path, networks: list[str]) -> list[float]:
-    """The shares in ``record``; none where it is of other networks.
-
-    Raises:
-        InputError: it is not what was written here.
-    """
+def known_shares(record: Path) -> dict[str, float]:
+    """The shares in ``record`` by file name of the network; raises :class:`InputError` where it is not what was
+    written here."""
     known = read_json(record)
     try:
-        if known["networks"] != networks:
-            return []
-        shares = [duration(share) for share in known["shares"]]
-        if len(shares) != len(networks):
-            raise ValueError("shares for other networks")
+        return {name: duration(share) for name, share in known.items()}
     except MALFORMED as error:
         raise InputError(f"{record}: malformed ({brief(error)}); remove it, and times are measured again") from None
-    return shares
 
 
 def _exported(path: Path, out: Path) -> Path:

@@ -8,6 +8,8 @@ from perception.errors import InputError, require
 TEACHER = "teacher"
 OURS = "safe"
 NONE = "none"
+# Trained again after pruning where nothing else is asked for.
+CONTENDERS = ("taylor", OURS)
 
 # What each recovery learns from: labels or not, and of the teacher what ``compress.distill.DistillSettings`` says,
 # changed so; nothing where None.
@@ -76,7 +78,7 @@ class AblationSettings:
         shares: what may stay.
         seeds: repetitions; 0 to ``seeds - 1``.
         recoveries: of the contenders.
-        contenders: methods that are also trained after pruning.
+        contenders: methods that are also trained after pruning; where None those of ``methods`` that usually are.
         recovery_shares: budgets at which they are.
         epochs, batch, lr: of every recovery alike, so that all take the same steps.
         rounds, round_to, calibration, reestimation: of every pruning, see ``compress.prune.PruneSettings``.
@@ -90,7 +92,7 @@ class AblationSettings:
     shares: tuple[float, ...] = (0.85, 0.673, 0.5, 0.35)
     seeds: int = 3
     recoveries: tuple[str, ...] = tuple(RECOVERIES)[:3]
-    contenders: tuple[str, ...] = ("taylor", OURS)
+    contenders: tuple[str, ...] | None = None
     recovery_shares: tuple[float, ...] = (0.5,)
     epochs: int = 3
     batch: int = 16
@@ -104,7 +106,7 @@ class AblationSettings:
 
     def __post_init__(self) -> None:
         """Raises InputError for names that are not known and numbers that make no sense."""
-        for method in (*self.methods, *self.contenders):
+        for method in (*self.methods, *self.trained):
             if method not in METHODS:
                 raise InputError(f"method {method!r}: choose from {', '.join(METHODS)}")
         for recovery in self.recoveries:
@@ -119,19 +121,25 @@ class AblationSettings:
         for name in ("seeds", "frames", "epochs", "rounds", "round_to", "calibration"):
             require(getattr(self, name) >= 1, name.replace("_", "-"), getattr(self, name), "at least 1")
 
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """The methods that are also trained after pruning."""
+        usual = tuple(method for method in CONTENDERS if method in self.methods)
+        return usual if self.contenders is None else self.contenders
+
     def cells(self) -> list[Cell]:
         """All measurements: the teacher, everything without recovery, then recoveries; seed after seed, so that an
         ablation cut short holds whole comparisons."""
         seeds = range(self.seeds)
         plain = [Cell(m, share, NONE, seed) for seed in seeds for share in self.shares for m in self.methods]
-        trained = [
+        recovered = [
             Cell(method, share, recovery, seed)
             for seed in seeds
             for share in self.recovery_shares
-            for method in self.contenders
+            for method in self.trained
             for recovery in self.recoveries
         ]
-        return [Cell(TEACHER, 1.0, NONE, 0), *plain, *trained]
+        return [Cell(TEACHER, 1.0, NONE, 0), *plain, *recovered]
 
 
 def quick() -> AblationSettings:

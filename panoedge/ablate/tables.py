@@ -10,7 +10,6 @@ from panoedge.report.text import MINUS
 from panoedge.report.text import NONE as NOTHING
 
 Table = list[list[str]]
-_SHOWN = (*TASK_SCORES, WORST)
 
 
 def cell_table(rows: Sequence[Row]) -> Table:
@@ -29,22 +28,24 @@ def cell_table(rows: Sequence[Row]) -> Table:
 
 def score_table(rows: Sequence[Row]) -> Table:
     """Costs and scores by budget, recovery and method: means over seeds, with their standard deviation."""
-    table = [["budget", "recovery", "method", "seeds", *(f"{cost} %" for cost in COSTS), *_SHOWN, "seconds"]]
+    shown = _shown(rows)
+    table = [["budget", "recovery", "method", "seeds", *(f"{cost} %" for cost in COSTS), *shown, "seconds"]]
     for share, recovery, method in dict.fromkeys((r.cell.share, r.cell.recovery, r.cell.method) for r in rows):
         alike = [r for r in rows if (r.cell.share, r.cell.recovery, r.cell.method) == (share, recovery, method)]
         done = [row for row in alike if row.scores]
         head = [f"{100 * share:g} %", recovery, method, f"{len(done)} of {len(alike)}"]
         costs = [_average([100 * row.costs[cost] for row in done if cost in row.costs]) for cost in COSTS]
-        scores = [_average([row.scores[name] for row in done if name in row.scores]) for name in _SHOWN]
+        scores = [_average([row.scores[name] for row in done]) for name in shown]
         table.append([*head, *costs, *scores, _average([row.seconds for row in done])])
     return table
 
 
 def paired_table(rows: Sequence[Row]) -> Table:
     """Ours minus each other method at equal budget, by recovery."""
-    table = [["budget", "recovery", f"{OURS} against", *_SHOWN]]
+    shown = _shown(rows)
+    table = [["budget", "recovery", f"{OURS} against", *shown]]
     for share, recovery, method in dict.fromkeys((r.cell.share, r.cell.recovery, r.cell.method) for r in rows):
-        found = [at_equal_budget(rows, share, recovery, method, score) for score in _SHOWN]
+        found = [at_equal_budget(rows, share, recovery, method, score) for score in shown]
         if method not in (OURS, TEACHER) and any(found):
             table.append([f"{100 * share:g} %", recovery, method, *map(_difference, found)])
     return table
@@ -53,10 +54,11 @@ def paired_table(rows: Sequence[Row]) -> Table:
 def equal_cost_table(rows: Sequence[Row], cost: str) -> Table:
     """Ours minus each other method where both cost the same, along each method's own curve, without recovery."""
     methods = dict.fromkeys(row.cell.method for row in rows if row.cell.recovery == NONE)
-    table = [[cost, f"{OURS} against", *_SHOWN]]
+    shown = _shown(rows)
+    table = [[cost, f"{OURS} against", *shown]]
     for level in LEVELS:
         for method in methods:
-            found = [at_equal_cost(rows, cost, level, method, score) for score in _SHOWN]
+            found = [at_equal_cost(rows, cost, level, method, score) for score in shown]
             if method not in (OURS, TEACHER) and any(found):
                 table.append([f"{100 * level:g} %", method, *map(_difference, found)])
     return table
@@ -64,17 +66,25 @@ def equal_cost_table(rows: Sequence[Row], cost: str) -> Table:
 
 def recovery_table(rows: Sequence[Row]) -> Table:
     """Each recovery minus that by labels alone, by budget and method, and its time against theirs."""
-    table = [["budget", "method", "recovery against labels", *_SHOWN, "time"]]
+    shown = _shown(rows)
+    table = [["budget", "method", "recovery against labels", *shown, "time"]]
     trained = [row for row in rows if row.cell.recovery != NONE and row.scores]
     for share, method, recovery in dict.fromkeys((r.cell.share, r.cell.method, r.cell.recovery) for r in trained):
         of_method = [row for row in trained if (row.cell.share, row.cell.method) == (share, method)]
         labels = {row.cell.seed: row for row in of_method if row.cell.recovery == "labels"}
         pairs = [(r, labels[r.cell.seed]) for r in of_method if r.cell.recovery == recovery and r.cell.seed in labels]
         if recovery != "labels" and pairs:
-            found = [Difference.of([its.scores[score] - base.scores[score] for its, base in pairs]) for score in _SHOWN]
-            time = mean(its.seconds / base.seconds for its, base in pairs)
-            table.append([f"{100 * share:g} %", method, recovery, *map(_difference, found), f"{time:.2f}×"])
+            found = [Difference.of([its.scores[score] - base.scores[score] for its, base in pairs]) for score in shown]
+            known = [its.seconds / base.seconds for its, base in pairs if base.seconds]
+            time = f"{mean(known):.2f}×" if known else NOTHING
+            table.append([f"{100 * share:g} %", method, recovery, *map(_difference, found), time])
     return table
+
+
+def _shown(rows: Sequence[Row]) -> list[str]:
+    """One score of each task that the network does, and the worst of them."""
+    known = {name for row in rows for name in row.scores}
+    return [name for name in (*TASK_SCORES, WORST) if name in known]
 
 
 def markdown(table: Table) -> str:

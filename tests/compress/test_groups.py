@@ -152,6 +152,12 @@ def test_region_keeps_the_rest_whole(network):
     assert {slot.path for slot in tail.slots} == {"tail", "each", "out"}
 
 
+def test_a_region_without_channels_that_may_go(network):
+    network.regions = {"upsampling": ("model.11",)}
+    with pytest.raises(InputError, match="region upsampling: yolop has no channels there that may go"):
+        ChannelGroups(network)
+
+
 def test_unknown_region_lists_the_known(network):
     with pytest.raises(InputError, match="'heads': yolop has all, backbone"):
         ChannelGroups(network, "heads")

@@ -259,11 +259,6 @@ def test_no_score_is_other_than_finite(network, batches, name):
         importance(name)(network, ChannelGroups(network), batches)
 
 
-def test_nothing_to_remove_is_an_input_error(network, batches):
-    with pytest.raises(InputError, match="no layer whose channels may be removed"):
-        measure(network, [], batches)
-
-
 @pytest.mark.parametrize("name", IMPORTANCES)
 def test_every_importance_scores_every_channel(network, batches, name):
     groups = ChannelGroups(network)

@@ -3,6 +3,7 @@ import itertools
 import math
 import re
 import signal
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -66,9 +67,9 @@ def test_schedule_of_one_step():
     assert Schedule().factor(0, 1) == 1
 
 
-@pytest.mark.parametrize("wrong", ({"epochs": 0}, {"batch": 0}, {"lr": 0.0}, {"lr": float("nan")}))
+@pytest.mark.parametrize("wrong", ({"epochs": 0}, {"batch": 0}, {"lr": 0.0}, {"lr": float("nan")}, {"seed": -1}))
 def test_schedule_that_makes_no_sense_is_refused(wrong):
-    with pytest.raises(InputError, match=r"^(epochs|batch|learning rate) "):
+    with pytest.raises(InputError, match=r"^(epochs|batch|learning rate|seed) "):
         Schedule(**wrong)
 
 
@@ -126,6 +127,25 @@ def test_resumed_run_equals_an_uninterrupted_one(make, tmp_path):
     second.run()
     assert equal(weights(second.network), weights(whole.network))
     assert equal(weights(second.average.module), weights(whole.average.module))
+
+
+def test_time_and_validation_of_before_count_too(make, tmp_path, monkeypatch):
+    now, scores = [0.0], {"epoch": 1, "lane_IoU": 0.5}
+    monkeypatch.setattr("compress.loop.time", SimpleNamespace(monotonic=lambda: now[0]))
+    first = make(tmp_path / "state.safetensors")
+
+    def after(epoch):
+        now[0] = 100.0
+        first.curve.append(scores)
+        stop_after(2)(epoch)
+
+    with pytest.raises(_Stopped):
+        first.run(after)
+    now[0] = 500.0
+    second = make(tmp_path / "state.safetensors")
+    assert second.resume() and second.curve == [scores]
+    now[0] = 530.0
+    assert second.seconds == 130
 
 
 def test_nothing_to_resume(make, tmp_path):

@@ -116,6 +116,7 @@ def test_pruned_checkpoint_is_rebuilt_from_the_file_alone(tmp_path, network, dat
         {"conflict": -0.1},
         {"refine": -1},
         {"floor": 2},
+        {"seed": -1},
     ),
 )
 def test_settings_that_make_no_sense_are_refused(wrong):

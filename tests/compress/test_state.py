@@ -12,7 +12,16 @@ from perception.errors import InputError
 
 SETTINGS = {"epochs": 4, "lr": 0.1}
 RECIPE = {"data": ["scenes:1"]}
-HEADER = {"epoch": 2, "batches_done": 1, "left_out": 3, "scaler": {}, "settings": SETTINGS, "recipe": RECIPE}
+HEADER = {
+    "epoch": 2,
+    "batches_done": 1,
+    "left_out": 3,
+    "seconds": 7.5,
+    "validation": [{"epoch": 2, "lane_IoU": 0.5}],
+    "scaler": {},
+    "settings": SETTINGS,
+    "recipe": RECIPE,
+}
 
 
 def make(width=3, seed=0):

@@ -115,7 +115,7 @@ def test_costs_of_another_network_are_refused(stairs, network, tmp_path, measure
 
 def test_costs_of_another_architecture_are_refused(stairs, network, tmp_path):
     write_times(tmp_path / "costs.json", replace(stairs(widths_to_measure(network)), network="rmt-ppad"))
-    with pytest.raises(InputError, match="is of .rmt-ppad., not of yolop; measure this one"):
+    with pytest.raises(InputError, match="is of rmt-ppad, not of yolop; measure this one"):
         read_times(tmp_path / "costs.json", network)
 
 

@@ -98,6 +98,12 @@ def test_interrupted_run_is_resumed(folder, settings, monkeypatch):
     assert not state_file(out).exists()
 
 
+@pytest.mark.parametrize("wrong", ({"validate_every": -1}, {"validate_frames": 0}, {"workers": -1}))
+def test_settings_that_make_no_sense_are_refused(settings, wrong):
+    with pytest.raises(InputError, match=f"^{next(iter(wrong)).replace('_', '-')} "):
+        settings(**wrong)
+
+
 def test_faults_are_found_before_work(folder, settings, tmp_path):
     with pytest.raises(InputError, match="is a folder"):
         train("yolop", CONFIG, settings(), tmp_path)

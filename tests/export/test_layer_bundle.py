@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -6,6 +8,7 @@ import torch
 from torch import nn
 
 from export.layer_bundle import layer_model, write_bundle
+from perception.errors import InputError
 from perception.layer_bundle import Axes, Bundle, read_index
 from perception.layer_times import Kind, Layer
 from perception.onnx_metadata import read_deployed
@@ -52,6 +55,17 @@ def test_a_folder_with_everything(source, tmp_path):
         assert onnx.load(tmp_path / name).graph.output[0].type.tensor_type.shape.dim[1].dim_value == layer.outputs
     assert read_deployed(tmp_path / "whole.onnx").network == "yolop"
     assert len(list(tmp_path.iterdir())) == 6
+
+
+def test_an_interrupted_folder_has_no_index(source, tmp_path, monkeypatch):
+    conv = Kind("conv", (8, 12), (3, 3))
+    bundle = Bundle("yolop", "fp32", {conv: Axes((4,), (8,))}, {"whole.onnx": (Layer(conv, 4, 8),)})
+    write_bundle(tmp_path, bundle, {"whole.onnx": source})
+    monkeypatch.setattr("export.layer_bundle.layer_model", None)
+    with pytest.raises(TypeError):
+        write_bundle(tmp_path, replace(bundle, precision="fp16"), {"whole.onnx": source})
+    with pytest.raises(InputError, match=r"bundle\.json is absent"):
+        read_index(tmp_path)
 
 
 @pytest.mark.parametrize("outputs, operators", [(8, ["Resize", "Conv"]), (4, ["Conv", "DepthToSpace"])])

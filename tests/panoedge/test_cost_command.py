@@ -47,6 +47,20 @@ def test_here_or_elsewhere_not_both(source, options, capsys):
     assert "either --out FILE" in capsys.readouterr().err
 
 
+def test_what_cannot_be_written_or_would_be_ignored_is_told_before_the_work(source, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(cost_command, "write_layers", None)
+    bundle, layers = ["--bundle", str(tmp_path / "b")], tmp_path / "layers"
+    layers.mkdir()
+    for arguments, fault in (
+        ([str(source), "--out", str(tmp_path)], "is a folder, a file name is needed"),
+        ([str(source), *bundle, "--target", "tensorrt"], "where layers are measured"),
+        ([str(layers), *bundle], "layers are written already"),
+        ([str(layers), "--precision", "fp16", "--out", str(tmp_path / "c.json")], "layers are written already"),
+    ):
+        assert main(["cost", *arguments]) == 2
+        assert fault in capsys.readouterr().err
+
+
 def test_what_is_no_checkpoint_and_no_folder(tmp_path, capsys):
     assert main(["cost", str(tmp_path / "none.safetensors"), "--bundle", str(tmp_path / "layers")]) == 2
     assert "none.safetensors" in capsys.readouterr().err

@@ -26,14 +26,17 @@ def test_latency_is_relative_and_measured_once(checkpoint_file, onnx_file, tmp_p
     found = latencies(checkpoint_file, networks, tmp_path, SOME)
     assert list(found) == networks and all(0.01 < share < 100 for share in found.values())
     assert len(list((tmp_path / "onnx").glob("*.onnx"))) == 3
-    assert read_json(tmp_path / "latency.json")["shares"] == list(found.values())
+    assert read_json(tmp_path / "latency.json") == {path.name: share for path, share in found.items()}
     assert latencies(checkpoint_file, networks, tmp_path, SOME) == found
-    assert list(latencies(checkpoint_file, networks[:1], tmp_path, SOME)) == networks[:1]
+    # What comes later is measured by itself.
+    networks.append(tmp_path / "c.safetensors")
+    networks[-1].write_bytes(checkpoint_file.read_bytes())
+    more = latencies(checkpoint_file, networks[1:], tmp_path, SOME)
+    assert list(more) == networks[1:] and more[networks[1]] == found[networks[1]]
+    assert list(read_json(tmp_path / "latency.json")) == ["a.safetensors", "b.safetensors", "c.safetensors"]
 
 
-@pytest.mark.parametrize(
-    "content", ["[1]", "{}", '{"networks": ["a"], "shares": "x"}', '{"networks": ["a"], "shares": [1, 2]}']
-)
+@pytest.mark.parametrize("content", ["[1]", '{"a": "x"}', '{"a": -1}', '{"networks": ["a"], "shares": [1]}'])
 def test_a_damaged_record_is_named(content, checkpoint_file, tmp_path):
     (tmp_path / "latency.json").write_text(content)
     with pytest.raises(InputError, match=r"latency\.json: malformed .*; remove it"):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from panoedge.ablate.tables import (
     cell_table,
     equal_cost_table,
@@ -40,6 +42,19 @@ def test_equal_cost_has_only_levels_that_both_reach(found):
 def test_recovery_is_compared_with_labels(found):
     _, line = recovery_table(found)
     assert line == ["50 %", "safe", "kd", *["+1.50 ± 0.71 (2/2)"] * 4, "1.50×"]
+
+
+def test_tasks_that_a_network_does_not_do_are_left_out(found):
+    rows = [replace(row, scores={k: v for k, v in row.scores.items() if k != "mAP50"}) for row in found]
+    for table in (score_table(rows), paired_table(rows), equal_cost_table(rows, "macs"), recovery_table(rows)):
+        head, *lines = table
+        assert "mAP50" not in head and "lane_IoU" in head
+        assert lines and all(len(line) == len(head) for line in lines)
+
+
+def test_a_time_that_is_not_known_is_no_ratio(found):
+    rows = [replace(row, seconds=0) for row in found]
+    assert recovery_table(rows)[1][-1] == "–"
 
 
 def test_markdown():
