@@ -92,6 +92,9 @@ def test_a_state_without_a_recipe_is_taken(tmp_path):
         {"settings": []},
         {"recipe": []},
         {"settings": None},
+        {"seconds": "x"},
+        {"validation": 3},
+        {"validation": [3]},
     ),
 )
 def test_malformed_header_is_refused(tmp_path, broken):
