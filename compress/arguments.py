@@ -56,7 +56,10 @@ def training_settings(arguments: argparse.Namespace, unlabelled: Sequence[str] =
 def add_pruning_arguments(parser: argparse.ArgumentParser) -> None:
     """Budget and importance, as every command that prunes takes them."""
     parser.add_argument(
-        "--budget", required=True, metavar="KIND=SHARE", help="what may be left: params=0.673, macs=0.5, latency=0.6"
+        "--budget",
+        required=True,
+        metavar="KIND=SHARE",
+        help="what may be left: params=0.673, macs=0.5, latency=0.6, or in milliseconds: latency=12.5ms",
     )
     parser.add_argument("--importance", choices=IMPORTANCES, default="safe", help="what ranks the channels")
     parser.add_argument(
@@ -94,12 +97,11 @@ def add_pruning_arguments(parser: argparse.ArgumentParser) -> None:
 
 def pruning_settings(arguments: argparse.Namespace, rounds: int):
     """:class:`compress.prune.PruneSettings` from :func:`add_pruning_arguments`' arguments."""
-    from compress.plan import Budget
-    from compress.prune import PruneSettings
+    from compress.prune import PruneSettings, budget_of
 
     protect, weights = parse_protection(arguments.protect)
     return PruneSettings(
-        Budget.parse(arguments.budget),
+        budget_of(arguments.budget, arguments.model, arguments.costs),
         importance=arguments.importance,
         rounds=rounds,
         calibration=arguments.calibration,

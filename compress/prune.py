@@ -103,6 +103,30 @@ class PruneSettings:
         return self.refine
 
 
+def budget_of(text: str, source: Path, costs: str | None) -> Budget:
+    """What ``text`` asks for: a share, or of time the milliseconds (``latency=12.5ms``) that are a share of those that
+    the network in ``source`` takes by the file ``costs``.
+
+    Raises:
+        InputError: for anything else, without costs, or for no less than it takes.
+    """
+    kind, _, amount = text.partition("=")
+    if kind != "latency" or not amount.endswith("ms"):
+        return Budget.parse(text)
+    if costs is None:
+        raise InputError(f"budget {text}: needs --costs; see panoedge cost")
+    network = checkpoint.load(source).network
+    groups = ChannelGroups(network, widest_region(network))
+    whole = CostModel(network, groups, read_times(Path(costs), network)).cost("latency", {})
+    try:
+        wanted = float(amount.removesuffix("ms"))
+    except ValueError:
+        raise InputError(f"budget {text!r}: {amount!r} is no number of milliseconds") from None
+    if not 0 < wanted < whole:
+        raise InputError(f"budget {text}: {source} takes {whole:.2f} ms by {costs}; ask for less, above 0")
+    return Budget("latency", wanted / whole)
+
+
 def prune_checkpoint(
     source: Path,
     data: Sequence[Source],

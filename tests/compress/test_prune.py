@@ -8,7 +8,7 @@ from compress.data import Frames, Source
 from compress.latency import layers_of, widths_to_measure
 from compress.names import IMPORTANCES
 from compress.plan import Budget
-from compress.prune import PruneSettings, prune, prune_checkpoint
+from compress.prune import PruneSettings, budget_of, prune, prune_checkpoint
 from perception import checkpoint
 from perception.cost import cost
 from perception.errors import InputError
@@ -55,6 +55,22 @@ def test_budget_in_time(network, frames, stairs, tmp_path):
     assert 0.65 < record["kept"]["latency"] <= 0.7 * 1.005
     with pytest.raises(InputError, match="needs --costs"):
         replace(SETTINGS, budget=Budget("latency", 0.7))
+
+
+def test_a_budget_of_milliseconds_is_a_share_of_what_the_network_takes(network, stairs, network_file, tmp_path):
+    times, costs = stairs(widths_to_measure(network)), tmp_path / "costs.json"
+    write_times(costs, times)
+    whole = times.total(layers_of(network))
+    budget = budget_of(f"latency={0.7 * whole}ms", network_file, str(costs))
+    assert budget.kind == "latency" and budget.share == pytest.approx(0.7)
+    assert budget_of("latency=0.6", network_file, None) == Budget("latency", 0.6)
+    with pytest.raises(InputError, match="needs --costs"):
+        budget_of("latency=1ms", network_file, None)
+    with pytest.raises(InputError, match="'manyms' is no number of milliseconds"):
+        budget_of("latency=manyms", network_file, str(costs))
+    for amount in ("0", "nan", str(1.01 * whole)):
+        with pytest.raises(InputError, match=rf"takes {whole:.2f} ms by .*costs\.json; ask for less"):
+            budget_of(f"latency={amount}ms", network_file, str(costs))
 
 
 def test_widths_are_round_and_heads_whole(network, frames):
