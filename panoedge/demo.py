@@ -15,7 +15,6 @@ from perception.errors import GateFailed
 from perception.files import writable_folder
 
 TEACHER = Path(__file__).parent / "assets" / "teacher.safetensors"
-PHOTOGRAPHS = Path("../shared/data/bdd100k-samples")
 # Points the student may lie behind its teacher.
 BOUNDS = {"recall": 1.2, "mAP50": 1.8, "drivable_mIoU": 0.5, "lane_IoU": 0.5}
 
@@ -26,7 +25,7 @@ class DemoSettings:
 
     Attributes:
         train, val: frames to draw. The teacher was trained on scenes of another seed.
-        seed: of those scenes and of everything that follows.
+        seed: of those scenes and of distillation.
         share: of the parameters that stays.
         epochs: of distillation.
         seconds: each frame rate is measured for.
@@ -49,7 +48,7 @@ def register(subparsers: argparse._SubParsersAction) -> None:
         epilog="example:\n  %(prog)s --out runs/demo",
     )
     parser.add_argument("--out", type=Path, default=Path("runs/demo"), help="folder for everything it makes")
-    parser.add_argument("--photographs", type=Path, default=PHOTOGRAPHS, help="pictures to draw on, where they exist")
+    parser.add_argument("--photographs", type=Path, help="folder of pictures to show what both see (default: scenes)")
     parser.set_defaults(run=_run)
 
 
@@ -57,24 +56,28 @@ def _run(arguments: argparse.Namespace) -> None:
     demo(arguments.out, arguments.photographs)
 
 
-def demo(out: Path, photographs: Path = PHOTOGRAPHS, settings: DemoSettings | None = None) -> dict[str, Any]:
-    """Walk the road into the folder ``out``; returns the report.
+def demo(out: Path, photographs: Path | None = None, settings: DemoSettings | None = None) -> dict[str, Any]:
+    """Walk the road into the folder ``out``; returns the report, which shows what both networks see in ``photographs``,
+    or in some of the scenes.
 
     Raises:
-        InputError: where ``out`` cannot be written.
+        InputError: where ``out`` cannot be written, or there are no ``photographs``.
         GateFailed: where the student lies further behind its teacher than ``BOUNDS``; the report is written before.
     """
     from panoedge.report import write_report
+    from perception import data
     from perception.evaluation import headline
     from runtime.report import build_report
 
     settings = settings or DemoSettings()
     writable_folder(out)
+    if photographs:
+        next(data.pictures(photographs))
     files = walk(out, settings)
     say("measuring every stage")
     title = f"panoedge demo: the embedded teacher at {100 * settings.share:.1f} % of its parameters"
     report = {**build_report(*measure(files, out / "scenes", settings)), "title": title}
-    pictures = photographs if photographs.is_dir() else out / "scenes" / "images" / "val"
+    pictures = photographs or out / "scenes" / "images" / "val"
     write_report(report, out, overlays(files["teacher-fp32"], files["student-fp32"], pictures))
     print(out / "report.html")
     scores = {model["name"]: headline(model["metrics"]) for model in report["models"] if model["metrics"]}

@@ -25,7 +25,7 @@ def register_evaluate(subparsers: argparse._SubParsersAction) -> None:
         "  %(prog)s teacher.safetensors --data bdd100k\n"
         "  %(prog)s student.onnx --data bdd100k --protocol yolop --json metrics.json",
     )
-    add_evaluate_arguments(parser, "checkpoint (.safetensors) or exported network (.onnx)")
+    add_evaluate_arguments(parser, "checkpoint (.safetensors) or exported network (.onnx, .engine)")
     parser.set_defaults(run=lambda arguments: run_evaluate(arguments, open_model))
 
 
@@ -37,7 +37,7 @@ def register_info(subparsers: argparse._SubParsersAction) -> None:
         description="Print what a file says of itself: network, input, size, cost, and how it came about.",
         epilog="example:\n  %(prog)s student.safetensors",
     )
-    add_info_arguments(parser, "checkpoint (.safetensors), exported network (.onnx) or report (.json)")
+    add_info_arguments(parser, "checkpoint (.safetensors), exported network (.onnx, .engine) or report (.json)")
     parser.set_defaults(run=_info)
 
 
@@ -52,7 +52,9 @@ def _info(arguments: argparse.Namespace) -> None:
     elif path.suffix == ".json":
         print(report_text(path))
     else:
-        raise InputError(f"{path}: no checkpoint ({CHECKPOINT}), exported network (.onnx) or report (.json)")
+        raise InputError(
+            f"{path}: no checkpoint ({CHECKPOINT}), exported network ({', '.join(EXPORTED)}) or report (.json)"
+        )
 
 
 def checkpoint_text(path: Path) -> str:

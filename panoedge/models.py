@@ -36,7 +36,7 @@ def open_model(path: Path, provider: Provider = "auto", threads: int = 0) -> Mod
         return CheckpointModel(path, provider, threads)
     if path.suffix in EXPORTED:
         return open_backend(path, provider, threads)
-    raise InputError(f"{path}: neither a checkpoint ({CHECKPOINT}) nor an exported network (.onnx)")
+    raise InputError(f"{path}: neither a checkpoint ({CHECKPOINT}) nor an exported network ({', '.join(EXPORTED)})")
 
 
 class CheckpointModel:

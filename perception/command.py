@@ -3,6 +3,7 @@
 import argparse
 import io
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 
 from perception import stop
@@ -27,6 +28,10 @@ _GROUPS = {
 }
 
 
+# EX_SOFTWARE of sysexits.h.
+_BUG = 70
+
+
 class _Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
     """Show defaults and keep examples as they are typed."""
 
@@ -49,8 +54,8 @@ def main(prog: str, description: str, registers: Sequence[Register], argv: Seque
     """Run one subcommand.
 
     Returns:
-        0 when done, 1 when a gate failed, 2 on bad input or usage or when the system refused (a full disk), 130 when
-        interrupted, 143 when terminated.
+        0 when done, 1 when a gate failed, 2 on bad input or usage or when the system refused (a full disk, no memory
+        left), 70 on a fault of the program's own, 130 when interrupted, 143 when terminated.
     """
     parser = _Parser(prog=prog, description=description)
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
@@ -72,7 +77,7 @@ def main(prog: str, description: str, registers: Sequence[Register], argv: Seque
     except ModuleNotFoundError as error:
         library = (error.name or "").partition(".")[0]
         if library not in _GROUPS:
-            raise
+            return _unforeseen(prog, error)
         print(
             f"{prog}: {library} is not installed, which this command needs; pip install 'panoedge[{_GROUPS[library]}]'",
             file=sys.stderr,
@@ -93,7 +98,19 @@ def main(prog: str, description: str, registers: Sequence[Register], argv: Seque
     except OSError as error:
         say(f"{prog}: {error.filename or 'a file'}: {error.strerror or error}")
         return 2
+    except Exception as error:
+        return _unforeseen(prog, error)
     return 0
+
+
+def _unforeseen(prog: str, error: Exception) -> int:
+    # Torch's own has this name, and is not imported for it.
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        say(f"{prog}: out of memory ({error}); a smaller batch, or no --cache, takes less")
+        return 2
+    # Python's own status is that of a failed gate.
+    traceback.print_exception(error)
+    return _BUG
 
 
 def say(line: str) -> None:

@@ -47,7 +47,7 @@ class OutputFaults(Faults):
         """Take note of what was seen in the frame ``name``; raises :class:`InputError` as :meth:`add` does."""
         if seen.spoiled:
             tasks = ", ".join(seen.spoiled)
-            self.add(f"{name}: the network's outputs are not all finite: {tasks}; what is not is left out")
+            self.add(f"{name}: the network's outputs are not all finite: {tasks}")
         else:
             self.end_row()
 

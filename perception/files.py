@@ -30,20 +30,28 @@ def atomic(path: Path) -> Iterator[Path]:
     """Yield a temporary path of the same name; it replaces ``path`` when the block ends well and vanishes otherwise.
 
     Raises:
-        InputError: ``path`` is a folder or cannot be written, because the disk is full for instance.
+        InputError: ``path`` is a folder, a pipe or a device, or cannot be written (a full disk).
     """
-    path = Path(path)
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder, a file name is needed")
-    with scratch(path) as folder:
-        temporary = folder / path.name
+    target = _replaceable(path)
+    with scratch(target) as folder:
+        temporary = folder / Path(path).name
         yield temporary
         # Else the new name could reach the disk before the bytes do, and the power fail in between.
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         # Some libraries write for the owner's eyes only; the folder was made with the permissions that are usual here.
         temporary.chmod(folder.stat().st_mode & 0o666)
-        temporary.replace(path)
+        temporary.replace(target)
+
+
+def _replaceable(path: Path) -> Path:
+    """``path``, or what it links to; raises :class:`InputError` where that is no file and has its name."""
+    path = Path(path).resolve() if Path(path).is_symlink() else Path(path)
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder, a file name is needed")
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path}: is a pipe or a device, which cannot be replaced; a file name is needed")
+    return path
 
 
 @contextmanager
@@ -261,7 +269,5 @@ def writable_folder(path: Path) -> Path:
 
 def check_writable(path: Path) -> Path:
     """Raise :class:`InputError` at once where ``path`` could not be written later; long commands call it first."""
-    if Path(path).is_dir():
-        raise InputError(f"{path}: is a folder, a file name is needed")
-    writable_folder(Path(path).parent)
+    writable_folder(_replaceable(path).parent)
     return Path(path)

@@ -25,8 +25,13 @@ _POINTWISE = frozenset(
         "Sign", "Softplus", "Sqrt", "Sub", "Tanh", "Where",
     }
 )  # fmt: skip
-# Written in place, or the same bytes under another shape.
-_FREE = frozenset({"Concat", "Dropout", "Flatten", "Identity", "Reshape", "Split", "Squeeze", "Unsqueeze"})
+# Written in place, or the same bytes under another shape, or not there in FP16.
+_FREE = frozenset(
+    {
+        "Concat", "DequantizeLinear", "Dropout", "Flatten", "Identity", "QuantizeLinear", "Reshape", "Split", "Squeeze",
+        "Unsqueeze",
+    }
+)  # fmt: skip
 # Shapes are fixed, so these are known before anything runs.
 _KNOWN_BEFORE = frozenset({"Shape", "Size"})
 _BYTES = {TensorProto.UINT8: 1, TensorProto.INT8: 1, TensorProto.BOOL: 1, TensorProto.INT32: 4, TensorProto.INT64: 8}

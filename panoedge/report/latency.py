@@ -33,9 +33,11 @@ def latency(report: Report) -> list[Charts]:
 def ages(report: Report) -> list[Charts]:
     """The histogram of how old results were beside a camera, where that was tried, and when they were due."""
     panels = _panels(report, ["paced"], _histogram, "% of results per ms", "ms")
+    if not panels:
+        return []
     due = _deadline(report, [x for panel in panels for line in panel.lines for x in line.x])
     panels = [replace(panel, event=due) for panel in panels]
-    return [Charts("How old a result was", _legend(report, panels), panels)] if panels else []
+    return [Charts("How old a result was", _legend(report, panels), panels)]
 
 
 def _deadline(report: Report, ages: Sequence[float]) -> tuple[float, str] | None:

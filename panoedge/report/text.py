@@ -28,7 +28,7 @@ def times(ratio: float | None) -> str:
 
 
 def three_digits(value: float | None) -> str:
-    """At least three significant digits and never an exponent: ``0.412``, ``4.12``, ``41.2``, ``412``."""
+    """Three decimals below 1, else three significant digits, never an exponent: ``0.412``, ``4.12``, ``412``."""
     if value is None:
         return NONE
     decimals = 3 if value < 1 else 2 if value < 10 else 1 if value < 100 else 0

@@ -14,7 +14,7 @@ import numpy as np
 
 from perception.data.folders import find_images
 from perception.data.images import is_turned, read_image, read_mask
-from perception.data.labels import Label, boxes_of
+from perception.data.labels import Label, Labels, boxes_of
 from perception.data.layouts import Layout, Masks, Parts, find_layout
 from perception.errors import InputError
 from perception.progress import track
@@ -167,18 +167,23 @@ def _check_frame(layout: Layout, parts: Parts, present: dict[str, set[str]], nam
         if is_turned(picture):
             detail = "by its EXIF tag; labels must fit the turned picture, save it without the tag to be sure"
             frame.faults.append(Fault("turned picture", picture, detail))
+    # Where there are two files of a name, nobody can say which it is: a fault of their folder.
     if name in present.get("labels", ()):
-        file = parts.labels.where(name)
-        with _noting(frame.faults, "unreadable label", file):
-            # Without the picture's size, boxes in fractions of it can only be parsed.
-            labels = parts.labels.read(name, frame.size or (1, 1))
-            frame.faults += _label_faults(file, labels, layout.categories, frame.size)
-            frame.boxes = len(boxes_of(labels, layout.vehicles, frame.size)) if frame.size else 0
+        with _noting(frame.faults, "unreadable label", parts.labels.path):
+            _check_labels(frame, layout, parts.labels, parts.labels.where(name), name)
     for task, masks in parts.masks.items():
         if name in present.get(task, ()):
-            with _noting(frame.faults, "unreadable mask", masks.where(name)):
-                _check_mask(frame, task, masks, name)
+            with _noting(frame.faults, "unreadable mask", masks.path):
+                _check_mask(frame, task, masks, masks.where(name))
     return frame
+
+
+def _check_labels(frame: _Frame, layout: Layout, labels: Labels, file: Path, name: str) -> None:
+    with _noting(frame.faults, "unreadable label", file):
+        # Without the picture's size, boxes in fractions of it can only be parsed.
+        found = labels.read(name, frame.size or (1, 1))
+        frame.faults += _label_faults(file, found, layout.categories, frame.size)
+        frame.boxes = len(boxes_of(found, layout.vehicles, frame.size)) if frame.size else 0
 
 
 def _label_faults(
@@ -197,17 +202,17 @@ def _label_faults(
             yield Fault("box outside the picture", file, detail)
 
 
-def _check_mask(frame: _Frame, task: str, masks: Masks, name: str) -> None:
-    file = masks.where(name)
-    mask = read_mask(file)
-    histogram = cv2.calcHist([mask], [0], None, [256], [0, 256]).ravel()
-    unexpected = np.flatnonzero((histogram > 0) & ~masks.code.expected)
-    if len(unexpected):
-        frame.faults.append(Fault("unexpected mask value", file, ", ".join(map(str, unexpected))))
-    if frame.size and mask.shape != frame.size:
-        detail = f"{_size_text(mask.shape)}, its picture {_size_text(frame.size)}"
-        frame.faults.append(Fault("mask of another size", file, detail))
-    frame.shares[task] = float(histogram @ masks.code.foreground) / mask.size
+def _check_mask(frame: _Frame, task: str, masks: Masks, file: Path) -> None:
+    with _noting(frame.faults, "unreadable mask", file):
+        mask = read_mask(file)
+        histogram = cv2.calcHist([mask], [0], None, [256], [0, 256]).ravel()
+        unexpected = np.flatnonzero((histogram > 0) & ~masks.code.expected)
+        if len(unexpected):
+            frame.faults.append(Fault("unexpected mask value", file, ", ".join(map(str, unexpected))))
+        if frame.size and mask.shape != frame.size:
+            detail = f"{_size_text(mask.shape)}, its picture {_size_text(frame.size)}"
+            frame.faults.append(Fault("mask of another size", file, detail))
+        frame.shares[task] = float(histogram @ masks.code.foreground) / mask.size
 
 
 @contextmanager

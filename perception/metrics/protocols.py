@@ -99,8 +99,8 @@ class Evaluator(ABC):
 class RmtPpad(Evaluator):
     """RMT-PPAD's protocol (https://github.com/JiayuanWang-JW/RMT-PPAD).
 
-    Every query of a network without suppression counts. That protocol knows no networks that need suppression; they
-    are held to YOLOP's score threshold.
+    Every query of a network without suppression counts, the best 300 where there are more. That protocol knows no
+    networks that need suppression; they are held to YOLOP's score threshold.
     """
 
     name = "rmt-ppad"

@@ -11,7 +11,7 @@ from perception.tasks import Outputs
 def inference(network: Network) -> Infer:
     """The deploy form of ``network`` as a function of uint8 ``[N, H, W, 3]`` RGB pictures of ``network.spec.size``.
 
-    It runs on the network's own device, and leaves the network in evaluation mode.
+    It runs on the network's own device, and may leave the network in evaluation mode.
     """
     form = DeployForm(network).eval()
     device = next(network.parameters()).device

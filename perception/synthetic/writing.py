@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import cv2
@@ -34,7 +35,8 @@ def write(
     Worker processes are spawned, so a script that calls this needs the usual ``if __name__ == "__main__"``.
 
     Raises:
-        InputError: ``out`` exists and is not an empty folder or cannot be written, or a number makes no sense.
+        InputError: ``out`` exists and is not an empty folder or cannot be written, a number makes no sense, or a worker
+            was killed.
     """
     out = Path(out)
     check_size(size)
@@ -53,6 +55,8 @@ def write(
         counts = zip(_SPLITS, (train, val), strict=True)
         jobs = [(building, split, i, seed, size) for split, count in counts for i in range(count)]
         _run(jobs, min(workers or os.cpu_count() or 1, len(jobs)))
+        # Else the folder's name could reach the disk before its files do, and the power fail in between.
+        os.sync()
         building.replace(out)
 
 
@@ -67,6 +71,8 @@ def _run(jobs: list[_Job], workers: int) -> None:
         try:
             for _ in track(pool.map(_render_and_save, jobs, chunksize=4), len(jobs), "scenes"):
                 pass
+        except BrokenProcessPool:
+            raise InputError("a process that draws scenes was killed; fewer --workers take less memory") from None
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise

@@ -6,7 +6,7 @@ import pytest
 
 from panoedge.demo import BOUNDS, TEACHER, DemoSettings, demo
 from perception import checkpoint
-from perception.errors import GateFailed
+from perception.errors import GateFailed, InputError
 from perception.evaluation import headline
 
 SMALL = DemoSettings(train=8, val=4, epochs=1, seconds=0.1)
@@ -17,7 +17,7 @@ def walked(tmp_path_factory):
     out = tmp_path_factory.mktemp("demo")
     failure = None
     try:
-        demo(out, out / "nowhere", SMALL)
+        demo(out, settings=SMALL)
     except GateFailed as failed:  # so few frames decide nothing; what counts is that the gate tells the truth
         failure = failed
     return out, json.loads((out / "report.json").read_text()), failure
@@ -30,6 +30,12 @@ def test_every_stage_is_in_the_report(walked):
     assert all(model["metrics"]["frames"] == SMALL.val for model in report["models"])
     assert [stage["stage"] for stage in report["models"][3]["history"]][-2:] == ["prune", "distill"]
     assert (out / "report.html").read_text().count("data:image/jpeg") >= 2 * SMALL.val
+
+
+def test_photographs_that_are_not_there_are_told_before_the_work(tmp_path):
+    with pytest.raises(InputError, match="nowhere: no such file or folder"):
+        demo(tmp_path / "out", tmp_path / "nowhere", SMALL)
+    assert not list((tmp_path / "out").iterdir())
 
 
 def test_the_student_has_the_parameters_asked_for(walked):

@@ -75,5 +75,6 @@ def test_info_of_another_file(tmp_path, capsys, name):
     (tmp_path / name).write_bytes(b"something")
     assert panoedge("info", tmp_path / name) == 2
     assert (
-        f"{name}: no checkpoint (.safetensors), exported network (.onnx) or report (.json)" in capsys.readouterr().err
+        f"{name}: no checkpoint (.safetensors), exported network (.onnx, .engine) or report (.json)"
+        in capsys.readouterr().err
     )

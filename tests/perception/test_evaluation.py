@@ -129,8 +129,8 @@ def test_answers_that_are_no_numbers_are_told_and_counted(capsys):
 
     evaluate(sometimes, SPECS[0], SCENES)
     assert capsys.readouterr().err.splitlines() == [
-        "1: the network's outputs are not all finite: detection; what is not is left out",
-        "3: the network's outputs are not all finite: detection; what is not is left out",
+        "1: the network's outputs are not all finite: detection",
+        "3: the network's outputs are not all finite: detection",
         "2 frames where the network's outputs were not all finite",
     ]
 
@@ -143,7 +143,7 @@ def test_a_mask_that_was_not_finite_is_told_by_frame_and_task(capsys):
         SCENES,
     )
     assert capsys.readouterr().err.splitlines() == [
-        "1: the network's outputs are not all finite: lane; what is not is left out",
+        "1: the network's outputs are not all finite: lane",
         "1 frames where the network's outputs were not all finite",
     ]
 

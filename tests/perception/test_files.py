@@ -2,6 +2,8 @@ import errno
 import os
 import subprocess
 import sys
+from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -82,6 +84,26 @@ def test_a_folder_is_not_a_file(tmp_path):
     with pytest.raises(InputError, match="is a folder"):
         write_text(tmp_path, "text")
     assert names(tmp_path) == []
+
+
+def test_a_pipe_or_a_device_is_not_replaced(tmp_path):
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to("/dev/null")
+    for path in (pipe, link, Path("/dev/null")):
+        for write in (partial(write_text, text="text"), check_writable):
+            with pytest.raises(InputError, match="is a pipe or a device"):
+                write(path)
+    assert pipe.is_fifo() and link.is_symlink() and Path("/dev/null").is_char_device()
+
+
+def test_what_is_linked_to_is_replaced(tmp_path):
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "runs" / "file")
+    for text in ("one", "two"):
+        write_text(tmp_path / "link", text)
+        assert (tmp_path / "link").is_symlink() and (tmp_path / "runs" / "file").read_text() == text
+    assert names(tmp_path / "runs") == ["file"]
 
 
 def test_a_place_that_cannot_be_written(closed):

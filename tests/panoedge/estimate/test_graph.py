@@ -82,6 +82,22 @@ def test_concatenation_and_reshaping_are_free(saved):
     assert all(kernel.bytes == 2 * PLANE + 32 for kernel in found), "both are written, each once"
 
 
+def test_a_quantised_file_is_that_of_fp16(saved):
+    weights = {"v": (4, 4, 1, 1), "w": (4, 4, 1, 1)}
+    plain = kernels(saved([conv("x", "v", "a"), conv("a", "w", "y")], weights))
+    scales = {name: helper.make_node("Constant", [], [name], value_float=0.5) for name in ("s",)}
+    quantised = [
+        *scales.values(),
+        helper.make_node("QuantizeLinear", ["v", "s"], ["vq"]),
+        helper.make_node("DequantizeLinear", ["vq", "s"], ["vd"]),
+        conv("x", "vd", "a"),
+        helper.make_node("QuantizeLinear", ["a", "s"], ["aq"]),
+        helper.make_node("DequantizeLinear", ["aq", "s"], ["ad"]),
+        conv("ad", "w", "y"),
+    ]
+    assert kernels(saved(quantised, weights)) == plain
+
+
 def test_only_the_part_that_is_read_counts(saved):
     nodes = [
         helper.make_node("Relu", ["x"], ["r"]),

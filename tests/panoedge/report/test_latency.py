@@ -25,6 +25,12 @@ def test_the_deadline_stands_among_the_ages(boards):
     assert ages(boards)[0].panels[0].event is None
 
 
+def test_ages_of_nothing_are_no_chart(boards):
+    for model in boards["models"]:
+        model["speed"]["paced"]["histogram"] = []
+    assert ages(boards) == []
+
+
 def test_pale_lines_lie_below(boards):
     looks = [line.look for line in latency(boards)[1].panels[0].lines]
     assert looks == ["faint"] * 4 + [""] * 4

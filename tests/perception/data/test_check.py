@@ -133,6 +133,20 @@ def test_a_split_of_pictures_only_is_no_fault_but_broken_pictures_are(bdd100k):
     assert result.counts == {"unreadable picture": 1}
 
 
+def test_two_files_of_a_name_are_faults_like_others(yolop):
+    masks, labels = yolop / "da_seg_annotations/val", yolop / "det_annotations/val"
+    for folder, suffix in ((masks, "png"), (labels, "json")):
+        shutil.copy(folder / f"b-first.{suffix}", folder / f"b-first.{suffix.upper()}")
+    (yolop / "images/val/c-second.jpg").write_bytes(b"")
+    faults = check(yolop).faults
+    assert {(fault.kind, fault.file) for fault in faults} == {
+        ("unreadable label", labels),
+        ("unreadable mask", masks),
+        ("unreadable picture", yolop / "images/val/c-second.jpg"),
+    }
+    assert any("b-first.PNG: shares its name with b-first.png" in fault.detail for fault in faults)
+
+
 def test_a_part_that_is_missing_altogether_is_reported_picture_by_picture(yolop):
     shutil.rmtree(yolop / "da_seg_annotations")
     assert counts(yolop) == {"picture without mask": 2}

@@ -1,5 +1,7 @@
 """Scenes on disk: the YOLOP layout, whole or not at all, whatever the number of processes."""
 
+import os
+import signal
 from pathlib import Path
 
 import cv2
@@ -95,6 +97,17 @@ def test_nothing_is_left_when_it_fails(tmp_path, monkeypatch):
     monkeypatch.setattr("perception.synthetic.writing._encode", fail)
     with pytest.raises(InputError, match="No space left"):
         write(tmp_path / "out", 1, 0, size=SIZE, workers=1)
+    assert not list(tmp_path.iterdir())
+
+
+def killed(job):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_process_that_is_killed_ends_it_with_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr("perception.synthetic.writing._render_and_save", killed)
+    with pytest.raises(InputError, match="a process that draws scenes was killed; fewer --workers"):
+        write(tmp_path / "out", 9, 0, size=SIZE, workers=2)
     assert not list(tmp_path.iterdir())
 
 
