@@ -103,6 +103,8 @@ def _onnx(arguments: argparse.Namespace) -> None:
     from export.parity import Parity, compare
     from perception.networks.base import Network
 
+    if arguments.out.suffix != ".onnx":
+        raise InputError(f"{arguments.out}: the name of an ONNX file ends in .onnx")
     size = parse_size(arguments.size) if arguments.size else None
     calibration = Calibration(arguments.images, arguments.data, tuple(arguments.fp32_nodes))
 

@@ -135,6 +135,7 @@ def _source(onnx: Path, options: Options, trt: ModuleType) -> Source:
         gpu=gpu.name if gpu else None,
         compute_capability=gpu.compute_capability if gpu else options.compute_capability,
         workspace_mib=options.workspace_mib,
+        multiprocessors=gpu.multiprocessors if gpu else None,
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from perception.data import open_dataset, pictures
+from perception.data import number_of_pictures, open_dataset, pictures
 from perception.errors import InputError
 from perception.geometry import fit
 from perception.spec import InputSpec
@@ -17,11 +17,14 @@ SCENES = 4
 
 
 def look_at(images: Path | None, most: int) -> Iterator[np.ndarray]:
-    """At most the first ``most`` pictures, uint8 ``[H, W, 3]``, of a picture, folder or video; generated scenes where
-    there is none. Raises :class:`InputError` where there is nothing to read."""
+    """At most ``most`` pictures, uint8 ``[H, W, 3]``, of a picture, folder or video, evenly spread (the first ones of a
+    video that does not say how long it is); generated scenes where there is none. Raises :class:`InputError` where
+    there is nothing to read."""
     if images is None:
         return (render(seed).image for seed in range(SCENES))
-    return (image for _, image in islice(pictures(images), most))
+    stream = pictures(images)
+    step = max(1, (number_of_pictures(images) or 0) // most)
+    return (image for _, image in islice(stream, 0, step * most, step))
 
 
 def learn_from(images: Path | None, data: Path | None, most: int) -> Iterator[np.ndarray]:

@@ -141,6 +141,6 @@ def engine_record_target(engine: Path) -> Target:
     def read(path: Path) -> None:
         facts_text(engine_facts(engine))
         record = read_record(engine)
-        check_fits(engine, record, "10.3.0", Gpu("Orin", "8.7"))
+        check_fits(engine, record, "10.3.0", Gpu("Orin", "8.7", 16))
 
     return of_json(record_path(engine), read, [{**records.ENGINE, **own}, records.ENGINE], 100_000)

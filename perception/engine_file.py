@@ -36,6 +36,7 @@ class Source:
         gpu: name of the GPU it was built on; None where it was built without one.
         compute_capability: it was built for, such as ``8.7``; None where for all that the library knows.
         workspace_mib: most memory that a layer could ask for while tactics were chosen; None for all there is.
+        multiprocessors: of the GPU it was built on; None where it was built without one, or by an older version.
     """
 
     onnx: str
@@ -45,6 +46,7 @@ class Source:
     gpu: str | None
     compute_capability: str | None
     workspace_mib: int | None
+    multiprocessors: int | None = None
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,7 @@ class EngineRecord:
                 _optional(text, data["gpu"]),
                 _optional(text, data["compute_capability"]),
                 _optional(count, data["workspace_mib"]),
+                _optional(count, data.get("multiprocessors")),
             ),
             Deployed.from_json(data["deployed"]),
             tuple(

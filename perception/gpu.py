@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 DRIVER = "libcuda.so.1"
 # CUdevice_attribute of CUDA's driver API.
-_MAJOR, _MINOR = 75, 76
+_MULTIPROCESSORS, _MAJOR, _MINOR = 16, 75, 76
 _NAME_LENGTH = 256
 _ADDRESS_LENGTH = 32
 
@@ -17,13 +17,16 @@ class Gpu:
     Attributes:
         name: as its driver calls it.
         compute_capability: such as ``8.7`` for Orin.
+        multiprocessors: how many it has. All Orins share name and capability; this is where they, and their power
+            modes, differ.
     """
 
     name: str
     compute_capability: str
+    multiprocessors: int
 
     def __str__(self) -> str:
-        return f"{self.name} (compute capability {self.compute_capability})"
+        return f"{self.name} (compute capability {self.compute_capability}, {self.multiprocessors} multiprocessors)"
 
 
 def find_gpu(driver: str = DRIVER) -> Gpu | None:
@@ -33,13 +36,13 @@ def find_gpu(driver: str = DRIVER) -> Gpu | None:
         return None
     cuda, device = opened
     name = ctypes.create_string_buffer(_NAME_LENGTH)
-    numbers = ctypes.c_int(), ctypes.c_int()
+    major, minor, multiprocessors = numbers = ctypes.c_int(), ctypes.c_int(), ctypes.c_int()
     failed = cuda.cuDeviceGetName(name, _NAME_LENGTH, device)
-    for number, attribute in zip(numbers, (_MAJOR, _MINOR), strict=True):
+    for number, attribute in zip(numbers, (_MAJOR, _MINOR, _MULTIPROCESSORS), strict=True):
         failed |= cuda.cuDeviceGetAttribute(ctypes.byref(number), attribute, device)
     if failed:
         return None
-    return Gpu(name.value.decode(errors="replace"), ".".join(str(number.value) for number in numbers))
+    return Gpu(name.value.decode(errors="replace"), f"{major.value}.{minor.value}", multiprocessors.value)
 
 
 def pci_address(driver: str = DRIVER) -> str:

@@ -105,6 +105,9 @@ class Journal:
         Raises:
             InputError: TensorRT does not start, for want of a driver that is new enough for instance.
         """
+        # Operators that the parser imports as plugins, such as DeformConv, are known only after this.
+        if register := getattr(self._trt, "init_libnvinfer_plugins", None):
+            register(self.logger, "")
         try:
             return kind(self.logger)
         except TypeError:  # what its bindings make of a null pointer

@@ -25,6 +25,7 @@ from runtime.device import probe
 from runtime.evaluate import evaluate
 from runtime.gates import Limits, drops, judge, read_reference, require
 from runtime.paced import measure_paced
+from runtime.pipeline import check_single
 from runtime.profile import check_profiler, profile
 from runtime.report import build_report, model_record, names_of
 from runtime.scenes import save_scenes
@@ -92,7 +93,7 @@ def run_bench(arguments: argparse.Namespace) -> None:
         raise InputError("--overlays: beside what? name the report with --json")
     source = open_source(arguments.source) if arguments.source else drawn_source()
     with ExitStack() as stack:
-        backends = [stack.enter_context(open_with(path, arguments)) for path in arguments.models]
+        backends = [check_single(stack.enter_context(open_with(path, arguments))) for path in arguments.models]
         if arguments.profile:
             for backend in backends:
                 check_profiler(backend)

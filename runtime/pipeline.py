@@ -49,6 +49,15 @@ class Seen:
     fit: Fit
 
 
+def check_single(backend: Backend) -> Backend:
+    """``backend``; raises :class:`InputError` where it takes several pictures at a time, since frames come singly."""
+    if backend.batch != 1:
+        raise InputError(
+            f"{backend.path}: takes {backend.batch} pictures at a time; frames come singly, export it with batch 1"
+        )
+    return backend
+
+
 class Perceiver:
     """A backend with its pre- and post-processing.
 
@@ -57,11 +66,7 @@ class Perceiver:
     """
 
     def __init__(self, backend: Backend):
-        if backend.batch != 1:
-            raise InputError(
-                f"{backend.path}: takes {backend.batch} pictures at a time; frames come singly, export it with batch 1"
-            )
-        self.backend = backend
+        self.backend = check_single(backend)
         self.faults = OutputFaults()
         self._buffer = _Buffer(backend.info.spec)
 

@@ -17,10 +17,15 @@ _WARM_UP, _COUNT = 3, 20
 
 
 def check_profiler(backend: Backend) -> None:
-    """Raise :class:`InputError` where the profiler would time launches rather than layers."""
+    """Raise :class:`InputError` where the profiler would time launches or conversions rather than layers."""
     if isinstance(backend, OnnxRuntime) and backend.provider != ON_CPU:
         raise InputError(
             f"{backend.path}: --profile: ONNX Runtime times layers on the CPU only; take --provider cpu, or an engine"
+        )
+    if isinstance(backend, OnnxRuntime) and backend.info.precision == "fp16":
+        raise InputError(
+            f"{backend.path}: --profile: on a CPU most of an FP16 file is conversions, which ONNX Runtime leaves "
+            "without a name; profile the FP32 file, or an engine"
         )
 
 

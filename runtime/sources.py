@@ -184,8 +184,11 @@ def _captured(label: str, device: int | str, library: int) -> Iterator[Frame]:
 
 
 def _open_camera(label: str, device: int | str, library: int) -> cv2.VideoCapture:
-    capture = cv2.VideoCapture(device, library)
-    if not capture.isOpened():
+    try:
+        capture = cv2.VideoCapture(device, library)
+    except cv2.error:  # of a number beyond any camera's
+        capture = None
+    if capture is None or not capture.isOpened():
         cure = "try it with gst-launch-1.0; does this OpenCV have GStreamer?" if library == cv2.CAP_GSTREAMER else _CURE
         raise InputError(f"{label}: cannot be opened; {cure}")
     return capture

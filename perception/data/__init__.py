@@ -6,6 +6,6 @@ Examples:
 """
 
 from perception.data.dataset import ON_BAD, Dataset, OnBad, open_dataset, open_pictures
-from perception.data.images import pictures
+from perception.data.images import number_of_pictures, pictures
 
-__all__ = ["ON_BAD", "Dataset", "OnBad", "open_dataset", "open_pictures", "pictures"]
+__all__ = ["ON_BAD", "Dataset", "OnBad", "number_of_pictures", "open_dataset", "open_pictures", "pictures"]

@@ -38,6 +38,19 @@ def pictures(path: Path) -> Iterator[tuple[str, np.ndarray]]:
     return ((name, read_image(file)) for name, file in files.items())
 
 
+def number_of_pictures(path: Path) -> int | None:
+    """How many :func:`pictures` streams; None where a video does not say."""
+    path = Path(path)
+    if path.is_dir():
+        return len(image_files(path))
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return 1
+    capture = cv2.VideoCapture(str(path))
+    count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+    capture.release()
+    return count if count > 0 else None
+
+
 def read_image(path: Path) -> np.ndarray:
     """Read a picture as uint8 ``[H, W, 3]`` RGB, turned as its EXIF tag says, like viewers and labelling tools show it.
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from perception.engine_file import EngineRecord
+from perception.engine_file import EngineRecord, Source
 from perception.errors import InputError
 from perception.files import sha256
 from perception.gpu import Gpu
@@ -23,13 +23,18 @@ def check_fits(path: Path, record: EngineRecord, version: str, gpu: Gpu | None) 
         raise InputError(f"{path}: needs an NVIDIA GPU and its driver, which were not found here")
     if source.version != version:
         raise InputError(f"{path}: built by {source.library} {source.version}, here is {version}; {again}")
-    if source.gpu not in (None, gpu.name) or source.compute_capability not in (None, gpu.compute_capability):
-        built_for = source.gpu or "a GPU"
-        if source.compute_capability:
-            built_for += f" (compute capability {source.compute_capability})"
-        raise InputError(f"{path}: built for {built_for}, here is {gpu}; {again}")
+    here = (gpu.name, gpu.compute_capability, gpu.multiprocessors)
+    built_for = (source.gpu, source.compute_capability, source.multiprocessors)
+    if any(wanted not in (None, found) for wanted, found in zip(built_for, here, strict=True)):
+        raise InputError(f"{path}: built for {_gpu_text(source)}, here is {gpu}; {again}")
     if sha256(path) != record.engine_sha256:
         raise InputError(f"{path}: not the engine that the .json beside it is about; {again}")
     onnx = path.with_name(source.onnx)
     if onnx.is_file() and sha256(onnx) != source.onnx_sha256:
         raise InputError(f"{path}: {onnx.name} beside it has changed since it was built; {again}")
+
+
+def _gpu_text(source: Source) -> str:
+    known = [f"compute capability {source.compute_capability}"] if source.compute_capability else []
+    known += [f"{source.multiprocessors} multiprocessors"] if source.multiprocessors else []
+    return (source.gpu or "a GPU") + (f" ({', '.join(known)})" if known else "")

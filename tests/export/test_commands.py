@@ -54,6 +54,14 @@ def test_pruned_network_at_another_size_and_batch(pruned, network, tmp_path, cap
     assert costs.parameters < cost(network).parameters
 
 
+@pytest.mark.parametrize("name", ["network.safetensors", "network"])
+def test_another_name_than_that_of_an_onnx_file_is_refused(source, tmp_path, capsys, name):
+    before = source.read_bytes()
+    assert _run("onnx", source, "--out", source if name == source.name else tmp_path / name) == 2
+    assert "the name of an ONNX file ends in .onnx" in capsys.readouterr().err
+    assert source.read_bytes() == before and not (tmp_path / "network").exists()
+
+
 def test_thresholds_travel_in_the_file(source, network, tmp_path, traced_before, capsys):
     out = tmp_path / "tiny.onnx"
     assert _run("onnx", source, "--out", out, "--threshold", "lane=0.2") == 0

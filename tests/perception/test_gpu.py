@@ -12,7 +12,7 @@ int cuInit(unsigned flags) { return %(init)d; }
 int cuDeviceGet(int *device, int ordinal) { *device = 7; return %(get)d; }
 int cuDeviceGetName(char *name, int length, int device) { strncpy(name, "Orin", length); return device != 7; }
 int cuDeviceGetAttribute(int *value, int attribute, int device) {
-    *value = attribute == 75 ? 8 : attribute == 76 ? 7 : -1;
+    *value = attribute == 75 ? 8 : attribute == 76 ? 7 : attribute == 16 ? 4 : -1;
     return %(attribute)d;
 }
 int cuDeviceGetPCIBusId(char *address, int length, int device) {
@@ -39,8 +39,8 @@ def driver(tmp_path):
 
 def test_the_gpu_of_a_driver(driver):
     found = find_gpu(driver())
-    assert found == Gpu("Orin", "8.7")
-    assert str(found) == "Orin (compute capability 8.7)"
+    assert found == Gpu("Orin", "8.7", 4)
+    assert str(found) == "Orin (compute capability 8.7, 4 multiprocessors)"
     assert pci_address(driver()) == "0000:65:00.0"
 
 

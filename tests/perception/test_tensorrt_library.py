@@ -73,6 +73,13 @@ def test_starts_with_its_logger(tmp_path):
     assert journal.start(lambda logger: ("a builder", logger), tmp_path) == ("a builder", journal.logger)
 
 
+def test_plugins_are_there_before_anything_starts(tmp_path):
+    seen = []
+    library = SimpleNamespace(**vars(TRT), init_libnvinfer_plugins=lambda logger, space: seen.append((logger, space)))
+    journal = Journal(library)
+    assert journal.start(lambda logger: list(seen), tmp_path) == [(journal.logger, "")]
+
+
 def test_a_library_that_does_not_start_says_why(tmp_path):
     def runtime(logger):
         logger.log(Severity.WARNING, "CUDA initialization failure with error: 35. Please check your CUDA installation")

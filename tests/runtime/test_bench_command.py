@@ -69,6 +69,12 @@ def fields(value, inside=""):
             yield from fields(item, name)
 
 
+def test_a_network_of_two_pictures_is_told_before_anything_is_measured(export_onnx, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("runtime.bench_command.evaluate", None)
+    assert bench(export_onnx(tmp_path / "two.onnx", batch=2), "--data", tmp_path, *QUICK) == 2
+    assert "takes 2 pictures at a time" in capsys.readouterr().err
+
+
 def test_several_networks_take_turns_and_the_last_is_judged(network, larger_network, tmp_path, capsys):
     report = tmp_path / "report.json"
     assert bench(network, larger_network, "--min-fps", 1e9, "--json", report, *QUICK) == 1

@@ -139,5 +139,5 @@ def test_outputs_that_are_not_finite_are_told_by_frame_and_task(spoil, perceiver
 
 
 def test_a_network_that_gives_no_numbers_is_given_up(spoil):
-    with pytest.raises(InputError, match=r"^frame19: .*: lane; .*; 20 in a row, train or export the network anew"):
+    with pytest.raises(InputError, match=r"^frame19: .*: lane; 20 in a row, train or export the network anew"):
         list(spoil(1))

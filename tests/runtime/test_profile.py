@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from perception.errors import InputError
@@ -75,6 +77,13 @@ def test_nothing_is_left_behind(network):
     with open_backend(network, "cpu") as backend:
         profile(backend)
     assert sorted(network.parent.iterdir()) == before
+
+
+def test_conversions_are_not_taken_for_layers(network):
+    with open_backend(network, "cpu") as backend:
+        backend.info = replace(backend.info, precision="fp16")
+        with pytest.raises(InputError, match="profile the FP32 file, or an engine"):
+            check_profiler(backend)
 
 
 def test_launches_are_not_taken_for_layers(network):

@@ -84,6 +84,11 @@ def camera(monkeypatch):
     return _Camera
 
 
+def test_a_number_beyond_any_camera():
+    with pytest.raises(InputError, match="camera 99999999999: cannot be opened"):
+        open_source("99999999999")
+
+
 @pytest.mark.parametrize(
     ("text", "label", "device", "library"),
     [

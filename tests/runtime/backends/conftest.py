@@ -25,7 +25,7 @@ SIZE = (64, 96)
 BOXES = ((10, 10, 40, 50), (11, 10, 40, 50), (60, 20, 90, 60))
 SCORES = (0.9, 0.8, 0.6)
 VERSION = "10.3.0"
-GPU = Gpu("A GPU of Python", "8.7")
+GPU = Gpu("A GPU of Python", "8.7", 16)
 TENSORS = {
     "image": ((1, *SIZE, 3), "uint8"),
     "boxes": ((1, 3, 4), "float32"),

@@ -5,8 +5,8 @@ from perception.errors import InputError
 from perception.gpu import Gpu
 from runtime.backends.engine_fit import check_fits
 
-HERE = Gpu("A GPU of Python", "8.7")
-OTHER = Gpu("NVIDIA Thor", "11.0")
+HERE = Gpu("A GPU of Python", "8.7", 16)
+OTHER = Gpu("NVIDIA Thor", "11.0", 20)
 
 
 def check(path, version="10.3.0", gpu=HERE):
@@ -16,7 +16,9 @@ def check(path, version="10.3.0", gpu=HERE):
 def test_an_engine_of_this_machine(engine_file):
     check(engine_file())
     check(engine_file(gpu=None, compute_capability=None), gpu=OTHER)
-    check(engine_file(gpu=None, compute_capability="8.7"), gpu=Gpu("another of its kind", "8.7"))
+    check(engine_file(gpu=None, compute_capability="8.7"), gpu=Gpu("another of its kind", "8.7", 8))
+    check(engine_file(multiprocessors=None))
+    check(engine_file(multiprocessors=16))
 
 
 @pytest.mark.parametrize(
@@ -26,6 +28,11 @@ def test_an_engine_of_this_machine(engine_file):
         ({}, {"version": "10.16.1"}, "built by tensorrt 10.3.0, here is 10.16.1; build it again here: panoedge export"),
         ({}, {"gpu": OTHER}, r"built for A GPU of Python \(compute capability 8.7\), here is NVIDIA Thor"),
         ({"gpu": None}, {"gpu": OTHER}, r"built for a GPU \(compute capability 8.7\), here is NVIDIA Thor"),
+        (
+            {"multiprocessors": 8},
+            {},
+            r"built for A GPU of Python \(compute capability 8.7, 8 multiprocessors\), here is .*8.7, 16 multipr",
+        ),
         ({"gpu": "NVIDIA Thor", "compute_capability": None}, {}, "built for NVIDIA Thor, here is A GPU of Python"),
     ],
 )
