@@ -105,6 +105,9 @@ def run_bench(arguments: argparse.Namespace) -> None:
         for backend, model in zip(backends, models, strict=True):
             model |= _accuracy(backend, arguments, reference)
         watch = stack.enter_context(Watch())
+        # Before the rates: it is short, and refuses files that do not say which layer is whose.
+        for backend, model in zip(backends, models, strict=True) if arguments.profile else ():
+            _add_profile(backend, model, watch)
         lost = _measure(backends, models, source, arguments, watch)
         scenes = save_scenes(backends, source, arguments.overlays, arguments.json) if arguments.overlays else []
         _tell_apart(models, [{**device, **backend.describe()} for backend in backends], device)
@@ -144,7 +147,7 @@ def _accuracy(backend: Backend, arguments: argparse.Namespace, reference: dict[s
 def _measure(
     backends: list[Backend], models: list[dict[str, Any]], source: Source, arguments: argparse.Namespace, watch: Watch
 ) -> str:
-    """Add ``speed``, and ``profile`` where it is wanted, to the model records; returns the source's last words."""
+    """Add ``speed`` to the model records; returns the source's last words."""
     effort = Effort(arguments.seconds, arguments.count)
     speeds = compare_speed(backends, source, effort, say, watch.phase)
     lost = speeds.lost
@@ -157,11 +160,13 @@ def _measure(
             say(f"paced: {model['name']} at {arguments.rate:g} frames a second for {arguments.seconds:g} s")
             with watch.phase(f"paced {model['name']}"):
                 speed["paced"], lost = measure_paced(backend, source, arguments.rate, arguments.seconds)
-        if arguments.profile:
-            say(f"profile: {model['name']}")
-            with watch.phase(f"profile {model['name']}"):
-                model["profile"] = profile(backend)
     return lost
+
+
+def _add_profile(backend: Backend, model: dict[str, Any], watch: Watch) -> None:
+    say(f"profile: {model['name']}")
+    with watch.phase(f"profile {model['name']}"):
+        model["profile"] = profile(backend)
 
 
 def _tell_apart(models: list[dict[str, Any]], devices: list[dict[str, Any]], common: dict[str, Any]) -> None:
