@@ -169,7 +169,7 @@ def test_a_network_whose_answers_are_no_numbers_is_not_measured(network, scenes,
             parameter.fill_(math.nan)
     with pytest.raises(
         InputError,
-        match=r"^copy-19: the network's outputs are not all finite: detection, drivable, lane; .* 20 in a",
+        match=r"^copy-19: the network's outputs are not all finite: detection, drivable, lane; 20 in a",
     ):
         validate(broken, open_dataset(root))
 
