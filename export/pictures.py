@@ -22,9 +22,8 @@ def look_at(images: Path | None, most: int) -> Iterator[np.ndarray]:
     there is nothing to read."""
     if images is None:
         return (render(seed).image for seed in range(SCENES))
-    stream = pictures(images)
     step = max(1, (number_of_pictures(images) or 0) // most)
-    return (image for _, image in islice(stream, 0, step * most, step))
+    return (image for _, image in islice(pictures(images, step), most))
 
 
 def learn_from(images: Path | None, data: Path | None, most: int) -> Iterator[np.ndarray]:

@@ -48,6 +48,15 @@ class Source:
     workspace_mib: int | None
     multiprocessors: int | None = None
 
+    @property
+    def built_for(self) -> str:
+        """The GPU in words, as far as it is known."""
+        known = [f"compute capability {self.compute_capability}"] if self.compute_capability else []
+        known += [f"{self.multiprocessors} multiprocessors"] if self.multiprocessors else []
+        if not (self.gpu or known):
+            return "any GPU that the library knows"
+        return (self.gpu or "a GPU") + (f" ({', '.join(known)})" if known else "")
+
 
 @dataclass(frozen=True)
 class Tensor:

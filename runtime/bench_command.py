@@ -106,8 +106,9 @@ def run_bench(arguments: argparse.Namespace) -> None:
             model |= _accuracy(backend, arguments, reference)
         watch = stack.enter_context(Watch())
         # Before the rates: it is short, and refuses files that do not say which layer is whose.
-        for backend, model in zip(backends, models, strict=True) if arguments.profile else ():
-            _add_profile(backend, model, watch)
+        if arguments.profile:
+            for backend, model in zip(backends, models, strict=True):
+                _add_profile(backend, model, watch)
         lost = _measure(backends, models, source, arguments, watch)
         scenes = save_scenes(backends, source, arguments.overlays, arguments.json) if arguments.overlays else []
         _tell_apart(models, [{**device, **backend.describe()} for backend in backends], device)

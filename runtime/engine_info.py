@@ -19,10 +19,6 @@ def engine_facts(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: no such file")
     record = read_record(path)
     source, deployed = record.source, record.deployed
-    capability, processors = source.compute_capability, source.multiprocessors
-    built_for = source.gpu or ("any GPU that the library knows" if capability is None else "a GPU")
-    built_for += "" if capability is None else f" of compute capability {capability}"
-    built_for += "" if processors is None else f", {processors} multiprocessors"
     digest = sha256(path)
     model = {
         "file": str(path),
@@ -37,7 +33,7 @@ def engine_facts(path: Path) -> dict[str, Any]:
     return {
         **model_facts(model),
         "library": f"{source.library} {source.version}",
-        "built for": built_for,
+        "built for": source.built_for,
         "built": f"{record.built}, in {record.seconds:g} s",
         "workspace": "unlimited" if source.workspace_mib is None else f"{source.workspace_mib} MiB",
         "ONNX file": f"{source.onnx}, sha256 {source.onnx_sha256}",

@@ -39,7 +39,7 @@ def ablate(teacher: Path, data: Path, settings: AblationSettings, out: Path) -> 
 def _about(study: Study) -> str:
     sizes = {
         name: ", ".join(map(str, value)) if isinstance(value, tuple) else value
-        for name, value in asdict(study.settings).items()
+        for name, value in {**asdict(study.settings), "contenders": study.settings.trained}.items()
     }
     settings = "; ".join(f"{name.replace('_', ' ')}: {value}" for name, value in sizes.items())
     machine = f"{probe()['name']}, torch {torch.__version__}"

@@ -4,6 +4,7 @@ Pictures are JPEG and PNG files, whatever their names say: OpenCV's other decode
 """
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -15,8 +16,8 @@ from perception.errors import InputError
 from perception.files import read_bytes
 
 
-def pictures(path: Path) -> Iterator[tuple[str, np.ndarray]]:
-    """Stream the pictures of a file, a folder (not its subfolders, in order of name) or a video.
+def pictures(path: Path, step: int = 1) -> Iterator[tuple[str, np.ndarray]]:
+    """Stream the pictures of a file, a folder (not its subfolders, in order of name) or a video, every ``step``-th.
 
     Yields ``(name, image)``: the file's stem, with the frame's number for a video, and uint8 ``[H, W, 3]`` RGB.
     Raises :class:`InputError` at once where there is nothing to read, and while streaming at a broken file.
@@ -34,8 +35,8 @@ def pictures(path: Path) -> Iterator[tuple[str, np.ndarray]]:
         capture = cv2.VideoCapture(str(path))
         if not capture.isOpened():
             raise InputError(f"{path}: neither a picture nor a video that OpenCV can open")
-        return _video_frames(capture, path)
-    return ((name, read_image(file)) for name, file in files.items())
+        return _video_frames(capture, path, step)
+    return ((name, read_image(file)) for name, file in islice(files.items(), 0, None, step))
 
 
 def number_of_pictures(path: Path) -> int | None:
@@ -100,14 +101,16 @@ def _is_cut_off(jpeg: bytes) -> bool:
     return jpeg.rfind(b"\xff\xd9") < jpeg.rfind(b"\xff\xda")
 
 
-def _video_frames(capture: cv2.VideoCapture, path: Path) -> Iterator[tuple[str, np.ndarray]]:
+def _video_frames(capture: cv2.VideoCapture, path: Path, step: int) -> Iterator[tuple[str, np.ndarray]]:
     try:
         number = 0
-        while True:
-            there, frame = capture.read()
-            if not there:
-                break
-            yield f"{path.stem}-{number:06d}", cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+        while capture.grab():
+            # Decoding, most of the work, is for those that are wanted.
+            if number % step == 0:
+                there, frame = capture.retrieve()
+                if not there:
+                    break
+                yield f"{path.stem}-{number:06d}", cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
             number += 1
         if not number:
             raise InputError(f"{path}: no frame of this video can be read")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from perception.engine_file import EngineRecord, Source
+from perception.engine_file import EngineRecord
 from perception.errors import InputError
 from perception.files import sha256
 from perception.gpu import Gpu
@@ -26,15 +26,9 @@ def check_fits(path: Path, record: EngineRecord, version: str, gpu: Gpu | None) 
     here = (gpu.name, gpu.compute_capability, gpu.multiprocessors)
     built_for = (source.gpu, source.compute_capability, source.multiprocessors)
     if any(wanted not in (None, found) for wanted, found in zip(built_for, here, strict=True)):
-        raise InputError(f"{path}: built for {_gpu_text(source)}, here is {gpu}; {again}")
+        raise InputError(f"{path}: built for {source.built_for}, here is {gpu}; {again}")
     if sha256(path) != record.engine_sha256:
         raise InputError(f"{path}: not the engine that the .json beside it is about; {again}")
     onnx = path.with_name(source.onnx)
     if onnx.is_file() and sha256(onnx) != source.onnx_sha256:
         raise InputError(f"{path}: {onnx.name} beside it has changed since it was built; {again}")
-
-
-def _gpu_text(source: Source) -> str:
-    known = [f"compute capability {source.compute_capability}"] if source.compute_capability else []
-    known += [f"{source.multiprocessors} multiprocessors"] if source.multiprocessors else []
-    return (source.gpu or "a GPU") + (f" ({', '.join(known)})" if known else "")

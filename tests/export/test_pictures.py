@@ -25,6 +25,11 @@ def test_a_folder_is_looked_at_from_end_to_end(folder, most, seen):
     assert greys(folder, most) == seen
 
 
+def test_what_is_passed_over_is_not_read(folder):
+    (folder / "1.png").write_bytes(b"nothing")
+    assert greys(folder, 5) == [0, 2, 4, 6, 8]
+
+
 def test_one_picture(folder):
     assert greys(folder / "7.png", 3) == [7]
 

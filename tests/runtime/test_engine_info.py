@@ -32,7 +32,7 @@ def test_says_what_it_was_built_from_and_for(engine, capsys):
     facts = engine_facts(path)
     assert facts["network"] == "yolop, fp16"
     assert facts["library"] == "tensorrt 10.3.0"
-    assert facts["built for"] == "Orin of compute capability 8.7"
+    assert facts["built for"] == "Orin (compute capability 8.7)"
     assert facts["workspace"] == "512 MiB"
     assert facts["input image"] == "uint8 [1, 64, 96, 3]"
     assert "WARNING" not in facts
