@@ -82,6 +82,9 @@ def add_pruning_arguments(parser: argparse.ArgumentParser) -> None:
         help="safe: share of channels each task puts out of reach (default: 0.1, for latency 0); lane=2: the task "
         "counts twice",
     )
+    parser.add_argument(
+        "--keep", nargs="+", default=[], metavar="LAYER", help="layers or parts that keep all channels they write"
+    )
     parser.add_argument("--calibration", type=int, default=64, metavar="N", help="images each measurement looks at")
     parser.add_argument("--round-to", type=int, default=8, help="widths stay multiples of this")
     parser.add_argument(
@@ -113,6 +116,7 @@ def pruning_settings(arguments: argparse.Namespace, rounds: int):
         penalty=arguments.penalty,
         weights=weights,
         refine=arguments.refine,
+        keep=arguments.keep,
         region=arguments.region,
         costs=arguments.costs,
         device=arguments.device,

@@ -61,20 +61,23 @@ class ChannelGroups:
     Args:
         network: on any device.
         region: one of ``network.regions``; the first where None.
+        keep: paths of layers or of parts that keep all channels they write, beside ``network.protected``.
 
     Raises:
-        InputError: for an unknown region, or one without channels that may go.
+        InputError: for an unknown region or path, or where no channels may go.
     """
 
-    def __init__(self, network: Network, region: str | None = None):
+    def __init__(self, network: Network, region: str | None = None, keep: Iterable[str] = ()):
         region = region or next(iter(network.regions))
         if region not in network.regions:
             raise InputError(f"region {region!r}: {network.name} has {', '.join(network.regions)}")
         self._network = network
         self._graph = trace(network)
         self._paths = {module: path for path, module in network.named_modules()}
+        if unknown := [path for path in keep if path not in self._paths.values()]:
+            raise InputError(f"keep {unknown[0]!r}: {network.name} has no such layer; one is {_last_layer(network)}")
         self._inside = network.regions[region]
-        self._protected = network.protected
+        self._protected = (*network.protected, *keep)
         self.groups = [group for group in self._all() if self._may_shrink(group)]
         if not self.groups:
             raise InputError(f"region {region}: {network.name} has no channels there that may go")
@@ -140,6 +143,10 @@ def weakened(
     finally:
         for path, kept in whole.items():
             network.get_parameter(f"{path}.weight").data.copy_(kept)
+
+
+def _last_layer(network: Network) -> str:
+    return [path for path, layer in network.named_modules() if isinstance(layer, CONVOLUTIONS)][-1]
 
 
 def _within(path: str, prefixes: Iterable[str]) -> bool:

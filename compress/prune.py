@@ -44,6 +44,7 @@ class PruneSettings:
         conflict, combine, source, penalty, weights: see :class:`compress.importance.Safe`.
         protect: likewise; where None a tenth, or nothing for a budget in time: that lies where a tenth would forbid it.
         refine: likewise; where None 4, or 12 for a budget in time: that falls in stairs, and plans differ more.
+        keep: layers that keep all their channels, see :class:`compress.groups.ChannelGroups`.
         region: part of the network, one of its ``regions``; where None the first, or all of it for a budget in time.
         costs: file that ``panoedge cost`` or ``panoedge bench --profile`` wrote; a budget in time needs it.
         device: ``auto``, ``cpu`` or ``cuda``.
@@ -65,6 +66,7 @@ class PruneSettings:
     penalty: str = "product"
     weights: Mapping[str, float] = field(default_factory=dict)
     refine: int | None = None
+    keep: Sequence[str] = ()
     region: str | None = None
     costs: str | None = None
     device: str = "auto"
@@ -188,7 +190,7 @@ def prune(network: Network, frames: Frames, settings: PruneSettings, measured: N
     kind, share = settings.budget.kind, settings.budget.share
     times = read_times(Path(settings.costs), measured or network) if settings.costs else None
     region = settings.region or (widest_region(network) if kind == "latency" else None)
-    groups = ChannelGroups(network, region)
+    groups = ChannelGroups(network, region, settings.keep)
     model = CostModel(network, groups, times)
     start = {kind: model.cost(kind, {}) for kind in model.kinds}
     floors = {group.path: int(settings.floor * group.channels) for group in groups}
@@ -214,7 +216,7 @@ def prune(network: Network, frames: Frames, settings: PruneSettings, measured: N
             doomed = planned(ranking)
             given_up.append({task: round(share, 4) for task, share in ranking.given_up(doomed).items()})
             groups.remove(doomed)
-            groups = ChannelGroups(network, region)
+            groups = ChannelGroups(network, region, settings.keep)
             model = CostModel(network, groups, times)
             progress.step(note=f"{kind} {model.cost(kind, {}) / start[kind]:.3f}")
     left = {kind: model.cost(kind, {}) for kind in start}

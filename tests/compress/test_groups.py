@@ -152,6 +152,21 @@ def test_region_keeps_the_rest_whole(network):
     assert {slot.path for slot in tail.slots} == {"tail", "each", "out"}
 
 
+def test_layers_to_keep_hold_what_is_tied_to_them():
+    assert {group.channels for group in ChannelGroups(_Joined(), keep=["back", "tail"])} == {5, 4}
+
+
+def test_a_part_to_keep_is_kept_with_all_its_layers(network):
+    kept = {group.path for group in ChannelGroups(network, "backbone+neck", keep=["model.2", "model.16"])}
+    everything = {group.path for group in ChannelGroups(network, "backbone+neck")}
+    assert everything - kept == {path for path in everything if path.split(".")[1] in ("2", "16")} != set()
+
+
+def test_a_layer_to_keep_that_is_not_there(network):
+    with pytest.raises(InputError, match=r"keep 'model\.99': yolop has no such layer; one is model\.42\.conv"):
+        ChannelGroups(network, keep=["model.1", "model.99"])
+
+
 def test_a_region_without_channels_that_may_go(network):
     network.regions = {"upsampling": ("model.11",)}
     with pytest.raises(InputError, match="region upsampling: yolop has no channels there that may go"):

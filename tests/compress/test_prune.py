@@ -92,12 +92,14 @@ def test_a_task_that_counts_more_gives_up_less(network, frames):
     assert given_up[1] < given_up[0]
 
 
-def test_region_leaves_the_rest(network, frames):
+def test_region_and_layers_to_keep_leave_the_rest(network, frames):
     widths = checkpoint.layer_widths(network)
-    prune(network, frames, replace(SETTINGS, region="backbone+neck", budget=Budget("params", 0.8)))
+    kept = ["model.1", "model.8"]
+    record = prune(network, frames, replace(SETTINGS, region="backbone+neck", keep=kept, budget=Budget("params", 0.8)))
     after = checkpoint.layer_widths(network)
-    changed = {path for path in widths if widths[path][1] != after[path][1]}
-    assert changed and all(int(path.split(".")[1]) < 24 for path in changed)
+    changed = {int(path.split(".")[1]) for path in widths if widths[path][1] != after[path][1]}
+    assert changed and max(changed) < 24 and not changed & {1, 8}
+    assert record["keep"] == kept
 
 
 def test_same_seed_same_network(network, frames):
