@@ -83,7 +83,11 @@ def add_pruning_arguments(parser: argparse.ArgumentParser) -> None:
         "counts twice",
     )
     parser.add_argument(
-        "--keep", nargs="+", default=[], metavar="LAYER", help="layers or parts that keep all channels they write"
+        "--keep",
+        nargs="+",
+        default=[],
+        metavar="LAYER",
+        help="layers or parts that keep all channels they write, by the names of panoedge info --layers",
     )
     parser.add_argument("--calibration", type=int, default=64, metavar="N", help="images each measurement looks at")
     parser.add_argument("--round-to", type=int, default=8, help="widths stay multiples of this")

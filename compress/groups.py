@@ -75,7 +75,7 @@ class ChannelGroups:
         self._graph = trace(network)
         self._paths = {module: path for path, module in network.named_modules()}
         if unknown := [path for path in keep if path not in self._paths.values()]:
-            raise InputError(f"keep {unknown[0]!r}: {network.name} has no such layer; one is {_last_layer(network)}")
+            raise InputError(f"keep {unknown[0]!r}: {network.name} has no such layer, see panoedge info --layers")
         self._inside = network.regions[region]
         self._protected = (*network.protected, *keep)
         self.groups = [group for group in self._all() if self._may_shrink(group)]
@@ -143,10 +143,6 @@ def weakened(
     finally:
         for path, kept in whole.items():
             network.get_parameter(f"{path}.weight").data.copy_(kept)
-
-
-def _last_layer(network: Network) -> str:
-    return [path for path, layer in network.named_modules() if isinstance(layer, CONVOLUTIONS)][-1]
 
 
 def _within(path: str, prefixes: Iterable[str]) -> bool:

@@ -163,7 +163,7 @@ def test_a_part_to_keep_is_kept_with_all_its_layers(network):
 
 
 def test_a_layer_to_keep_that_is_not_there(network):
-    with pytest.raises(InputError, match=r"keep 'model\.99': yolop has no such layer; one is model\.42\.conv"):
+    with pytest.raises(InputError, match=r"keep 'model\.99': yolop has no such layer, see panoedge info --layers"):
         ChannelGroups(network, keep=["model.1", "model.99"])
 
 

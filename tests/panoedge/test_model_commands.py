@@ -4,7 +4,9 @@ import pytest
 
 from panoedge.model_commands import register_evaluate, register_info
 from panoedge.report.write import write_report
+from perception import checkpoint
 from perception.command import main
+from perception.cost import cost
 
 
 def panoedge(*argv: object) -> int:
@@ -32,6 +34,25 @@ def test_info_of_a_checkpoint(checkpoint_file, capsys):
     channels = {line.split()[2]: line for line in out.splitlines() if line.startswith("channels of")}
     assert channels["all"].endswith("%)")
     assert channels["backbone+neck"].endswith("none removed")
+
+
+def test_info_of_a_checkpoint_layer_by_layer(checkpoint_file, capsys):
+    assert panoedge("info", checkpoint_file, "--layers") == 0
+    network = checkpoint.load(checkpoint_file).network
+    lines = {
+        line.split()[0]: line.split() for line in capsys.readouterr().out.splitlines() if line.endswith(" parameters")
+    }
+    assert list(lines) == list(checkpoint.layer_widths(network))
+    widths = [int(line[1]) for line in lines.values()]
+    assert widths == [written for _, written, _ in checkpoint.layer_widths(network).values()]
+    assert sum(int(line[-2].replace(",", "")) for line in lines.values()) == cost(network).parameters
+    narrowed = [line for line in lines.values() if line[2] == "of"]
+    assert narrowed and all(int(line[1]) < int(line[3]) and line[4] == "channels" for line in narrowed)
+
+
+def test_layers_are_those_of_checkpoints(onnx_file, capsys):
+    assert panoedge("info", onnx_file, "--layers") == 2
+    assert "--layers is for checkpoints" in capsys.readouterr().err
 
 
 def test_info_of_an_export(onnx_file, capsys):
