@@ -11,9 +11,9 @@ import onnx_ir as ir
 from export.calibration import find_lossy, find_named, measure
 from export.graph import tidy
 from export.int8 import quantise
-from export.pictures import batches, learn_from
 from export.precision import CONVERSIONS, Kept, to_fp16
 from perception.errors import InputError
+from perception.pictures import batches, learn_from
 from perception.progress import track
 from perception.spec import InputSpec, Precision
 

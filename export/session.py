@@ -21,12 +21,12 @@ class Session:
 
     Attributes:
         infer: answers for uint8 ``[batch, H, W, 3]`` pictures.
-        deployed: what the file says of itself.
+        info: what the file says of itself.
         batch: pictures an inference takes.
     """
 
     infer: Infer
-    deployed: Deployed
+    info: Deployed
     batch: int
 
 

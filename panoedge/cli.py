@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from compress.commands import register_coarsen, register_compress, register_distill, register_prune, register_train
 from export.commands import register_export
 from panoedge import ablate, cost_command, data_command, demo, estimate, import_command, report, sensitivity_command
-from panoedge.model_commands import register_evaluate, register_info
+from panoedge.model_commands import register_evaluate, register_info, register_verify
 from perception import command
 from runtime import bench_command
 from runtime.commands import register_run
@@ -28,6 +28,7 @@ REGISTERS: tuple[command.Register, ...] = (
     register_export,
     estimate.register,
     cost_command.register,
+    register_verify,
     bench_command.register,
     register_run,
     report.register,

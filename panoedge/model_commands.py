@@ -1,4 +1,4 @@
-"""``panoedge evaluate`` and ``panoedge info``, for every kind of file that this project writes."""
+"""``panoedge evaluate``, ``info`` and ``verify``, for every kind of file that this project writes."""
 
 import argparse
 from pathlib import Path
@@ -10,6 +10,7 @@ from panoedge.report.document import document
 from panoedge.report.history import stage
 from panoedge.report.schema import load
 from perception.errors import InputError, one_line
+from runtime import verify_command
 from runtime.commands import add_evaluate_arguments, add_info_arguments, run_evaluate, run_info
 from runtime.report import model_record
 from runtime.text import facts_text, model_facts
@@ -43,6 +44,11 @@ def register_info(subparsers: argparse._SubParsersAction) -> None:
     add_info_arguments(parser, "checkpoint (.safetensors), exported network (.onnx, .engine) or report (.json)")
     parser.add_argument("--layers", action="store_true", help="of a checkpoint: name its layers and their channels too")
     parser.set_defaults(run=_info)
+
+
+def register_verify(subparsers: argparse._SubParsersAction) -> None:
+    """``verify``: whether two files of one network see the same."""
+    verify_command.register(subparsers, "checkpoint (.safetensors) or exported network (.onnx, .engine)", open_model)
 
 
 def _info(arguments: argparse.Namespace) -> None:

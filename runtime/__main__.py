@@ -3,7 +3,7 @@
 import sys
 
 from perception.command import main
-from runtime import bench_command, cost_command
+from runtime import bench_command, cost_command, verify_command
 from runtime.commands import register_evaluate, register_info, register_run
 
 if __name__ == "__main__":
@@ -11,6 +11,13 @@ if __name__ == "__main__":
         main(
             "python -m runtime",
             "Run and measure exported driving-perception networks on this machine.",
-            (bench_command.register, cost_command.register, register_evaluate, register_run, register_info),
+            (
+                bench_command.register,
+                cost_command.register,
+                register_evaluate,
+                verify_command.register,
+                register_run,
+                register_info,
+            ),
         )
     )

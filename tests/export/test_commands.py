@@ -4,10 +4,10 @@ from pathlib import Path
 import cv2
 import pytest
 
-from export import onnx_writer, parity
+from export import onnx_writer
 from export.commands import register_export, register_onnx
 from export.session import open_session
-from perception import checkpoint
+from perception import checkpoint, parity
 from perception.command import main
 from perception.cost import Cost, cost
 from perception.spec import Deployed, InputSpec
@@ -49,8 +49,8 @@ def test_pruned_network_at_another_size_and_batch(pruned, network, tmp_path, cap
     session = open_session(out)
     costs = cost(checkpoint.load(pruned).network, (96, 64))
     assert session.batch == 2
-    assert session.deployed.spec == replace(network.spec, size=(96, 64))
-    assert Cost(session.deployed.parameters, session.deployed.macs) == costs
+    assert session.info.spec == replace(network.spec, size=(96, 64))
+    assert Cost(session.info.parameters, session.info.macs) == costs
     assert costs.parameters < cost(network).parameters
 
 
@@ -65,7 +65,7 @@ def test_another_name_than_that_of_an_onnx_file_is_refused(source, tmp_path, cap
 def test_thresholds_travel_in_the_file(source, network, tmp_path, traced_before, capsys):
     out = tmp_path / "tiny.onnx"
     assert _run("onnx", source, "--out", out, "--threshold", "lane=0.2") == 0
-    assert open_session(out).deployed.spec.thresholds == {**network.spec.thresholds, "lane": 0.2}
+    assert open_session(out).info.spec.thresholds == {**network.spec.thresholds, "lane": 0.2}
     for wrong in ("lane", "lane=1.5", "lane=x", "detection=0.5"):
         assert _run("onnx", source, "--out", tmp_path / "other.onnx", "--threshold", wrong) == 2
         assert f"{wrong!r}: expected drivable or lane and a probability" in capsys.readouterr().err

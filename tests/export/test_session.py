@@ -36,7 +36,7 @@ def test_session_answers_as_the_file_says(files, network):
     for precision, path in files.items():
         session = open_session(path)
         assert session.batch == 1
-        assert isinstance(session.deployed, Deployed) and session.deployed.precision == precision
+        assert isinstance(session.info, Deployed) and session.info.precision == precision
         outputs = session.infer(np.zeros((1, 64, 96, 3), np.uint8))
         assert (outputs.boxes.shape, outputs.boxes.dtype) == ((1, 378, 4), np.float32)
         assert (outputs.lane.shape, outputs.lane.dtype) == ((1, 64, 96), np.uint8)

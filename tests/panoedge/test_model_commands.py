@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from panoedge.model_commands import register_evaluate, register_info
+from panoedge.model_commands import register_evaluate, register_info, register_verify
 from panoedge.report.write import write_report
 from perception import checkpoint
 from perception.command import main
@@ -10,7 +10,9 @@ from perception.cost import cost
 
 
 def panoedge(*argv: object) -> int:
-    return main("panoedge", "", [register_evaluate, register_info], [str(argument) for argument in argv])
+    return main(
+        "panoedge", "", [register_evaluate, register_info, register_verify], [str(argument) for argument in argv]
+    )
 
 
 def test_a_checkpoint_and_its_export_are_measured_alike(checkpoint_file, onnx_file, dataset, tmp_path, capsys):
@@ -23,6 +25,13 @@ def test_a_checkpoint_and_its_export_are_measured_alike(checkpoint_file, onnx_fi
     for metrics in measured:
         assert (metrics["frames"], metrics["split"], metrics["detection"]["n_gt"]) == (2, "val", 2)
     assert measured[0]["lane"]["IoU"] == pytest.approx(measured[1]["lane"]["IoU"], abs=0.01)
+
+
+def test_an_export_sees_what_its_checkpoint_does(checkpoint_file, onnx_file, capsys):
+    assert panoedge("verify", onnx_file, "--against", checkpoint_file) == 0
+    assert capsys.readouterr().out.endswith(f"{onnx_file} sees what {checkpoint_file} does\n")
+    assert panoedge("verify", checkpoint_file, "--against", onnx_file) == 2
+    assert "not an exported network" in capsys.readouterr().err
 
 
 def test_info_of_a_checkpoint(checkpoint_file, capsys):

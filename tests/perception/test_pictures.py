@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from export.pictures import SCENES, look_at
+from perception.pictures import SCENES, look_at
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_a_video(tmp_path, monkeypatch, length):
         writer.write(np.full((64, 64, 3), 10 * number, np.uint8))
     writer.release()
     if length == "unknown":
-        monkeypatch.setattr("export.pictures.number_of_pictures", lambda path: None)
+        monkeypatch.setattr("perception.pictures.number_of_pictures", lambda path: None)
     assert greys(path, 3) == ([0, 3, 6] if length == "known" else [0, 1, 2])
 
 

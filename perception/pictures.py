@@ -1,4 +1,4 @@
-"""The pictures that an export is calibrated and compared on."""
+"""The pictures that exported files are calibrated and compared on."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
