@@ -88,7 +88,11 @@ class PruneSettings:
 
     def recipe(self) -> dict[str, Any]:
         """All of it as plain values, with what the kind of budget decides upon written out."""
-        return {**asdict(self), "protect": self.protected, "refine": self.looks}
+        plain = {**asdict(self), "protect": self.protected, "refine": self.looks}
+        if not self.keep:
+            # Runs and ablations that began before this setting existed go on.
+            del plain["keep"]
+        return plain
 
     @property
     def protected(self) -> float:

@@ -100,6 +100,7 @@ def test_region_and_layers_to_keep_leave_the_rest(network, frames):
     changed = {int(path.split(".")[1]) for path in widths if widths[path][1] != after[path][1]}
     assert changed and max(changed) < 24 and not changed & {1, 8}
     assert record["keep"] == kept
+    assert "keep" not in SETTINGS.recipe()
 
 
 def test_same_seed_same_network(network, frames):
