@@ -10,6 +10,7 @@ import torch
 import torch_pruning as tp
 from torch import Tensor, nn
 
+from perception.checkpoint import layer_widths
 from perception.errors import InputError
 from perception.networks.base import Network
 
@@ -61,26 +62,28 @@ class ChannelGroups:
     Args:
         network: on any device.
         region: one of ``network.regions``; the first where None.
-        keep: paths of layers or of parts that keep all channels they write, beside ``network.protected``.
+        keep: paths of layers or of parts that keep all channels they write or normalise, beside ``network.protected``.
 
     Raises:
         InputError: for an unknown region or path, or where no channels may go.
     """
 
-    def __init__(self, network: Network, region: str | None = None, keep: Iterable[str] = ()):
+    def __init__(self, network: Network, region: str | None = None, keep: Sequence[str] = ()):
         region = region or next(iter(network.regions))
         if region not in network.regions:
             raise InputError(f"region {region!r}: {network.name} has {', '.join(network.regions)}")
         self._network = network
         self._graph = trace(network)
         self._paths = {module: path for path, module in network.named_modules()}
-        if unknown := [path for path in keep if path not in self._paths.values()]:
-            raise InputError(f"keep {unknown[0]!r}: {network.name} has no such layer, see panoedge info --layers")
+        for path in keep:
+            if not any(_within(known, [path]) for known in layer_widths(network)):
+                raise InputError(f"keep {path!r}: {network.name} has no such layer, see panoedge info --layers")
         self._inside = network.regions[region]
-        self._protected = (*network.protected, *keep)
+        self._protected, self._kept = network.protected, keep
         self.groups = [group for group in self._all() if self._may_shrink(group)]
         if not self.groups:
-            raise InputError(f"region {region}: {network.name} has no channels there that may go")
+            beside = ", beside what is to keep them" if self._kept else ""
+            raise InputError(f"region {region}: {network.name} has no channels there that may go{beside}")
 
     def __iter__(self) -> Iterator[ChannelGroup]:
         return iter(self.groups)
@@ -119,6 +122,7 @@ class ChannelGroups:
         producers = [slot.path for slot in group.slots if slot.side == "out"]
         return (
             all(_within(path, self._inside) and not _within(path, self._protected) for path in producers)
+            and not any(_within(slot.path, self._kept) for slot in group.slots if slot.side != "in")
             and bool(group.readers().slots)
             and all(_resizable(self._network.get_submodule(slot.path)) for slot in group.slots)
             and not any(_has_channels(item.dep.target.module, group.channels) for item in group.source)

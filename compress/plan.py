@@ -103,7 +103,7 @@ def plan(
         if best is None:
             raise OutOfReach(
                 f"budget: {target / whole:.3f} of the {kind} cannot be met, {left / whole:.3f} remain; "
-                "protect fewer channels, round to less or open a larger region"
+                "protect or keep fewer channels, round to less or open a larger region"
             )
         taken, waiting[best.group] = waiting[best.group][: best.blocks], waiting[best.group][best.blocks :]
         removed[best.group] += [channel for block in taken for channel in block.channels]

@@ -69,8 +69,8 @@ def _made(path: Path, wanted: Sequence[Mapping[str, Any]]) -> list[dict[str, Any
     if len(history) != len(wanted):
         raise InputError(f"{path}: went through {len(history)} stages, not {len(wanted)}: it is of another run; {cure}")
     for stage, settings in zip(history, wanted, strict=True):
-        plain = json.loads(json.dumps(settings))
-        # Wherever it is computed, it is the same.
-        if changed := [key for key in plain if key != "device" and stage.get(key) != plain[key]]:
+        # A setting that a recipe leaves out where it is not used; wherever it is computed, it is the same.
+        plain, known = ({"keep": [], **each, "device": None} for each in (json.loads(json.dumps(settings)), stage))
+        if changed := [key for key in plain if known.get(key) != plain[key]]:
             raise InputError(f"{path}: was made with another {', '.join(changed)}; {cure}")
     return history

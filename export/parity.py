@@ -8,9 +8,11 @@ parity.require()
 from pathlib import Path
 
 from export.session import open_session
+from perception.data import open_dataset
 from perception.networks.base import Network
 from perception.networks.inference import inference
-from perception.parity import Parity, agreement
+from perception.parity import MOST_PICTURES, Parity, agreement
+from perception.pictures import look_at
 
 
 def compare(network: Network, file: Path, images: Path | None = None, data: Path | None = None) -> Parity:
@@ -20,13 +22,15 @@ def compare(network: Network, file: Path, images: Path | None = None, data: Path
         network: in torch, with the input size of the file.
         file: ONNX file.
         images: picture, folder or video to compare on; generated scenes when absent.
-        data: labelled data set; the metrics of its ``val`` split are compared too.
+        data: labelled data set; the metrics of its ``val`` split are compared too, unless the outputs have failed.
 
     Raises:
         InputError: ``images`` or ``data`` cannot be read.
     """
     session = open_session(file)
-    return agreement(inference(network), session, session.info.precision, images, data)
+    labelled = open_dataset(data) if data else None
+    pictures = look_at(images, MOST_PICTURES)
+    return agreement(inference(network), session, session.info.precision, pictures, labelled)
 
 
 def require_parity(network: Network, file: Path) -> None:

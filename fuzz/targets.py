@@ -30,7 +30,9 @@ from perception.files import read_json
 from perception.layer_bundle import INDEX, read_index
 from perception.layer_times import parse_times
 from perception.onnx_weights import check_self_contained
-from perception.tasks import VEHICLE_CATEGORIES
+from perception.spec import Deployed, InputSpec
+from perception.tasks import DRIVABLE, VEHICLE_CATEGORIES
+from runtime.answers import Answers
 from runtime.device import Sampler, probe
 from runtime.gates import Limits, drops, judge, read_reference
 from runtime.text import drop_text, gates_text
@@ -66,6 +68,7 @@ def targets(folder: Path) -> dict[str, Callable[[], Target]]:
             folder / "cell.json", _cell, [records.CELL, {**records.CELL, **_FAULT}], 50_000
         ),
         "ablation-latency": lambda: of_json(folder / "latency.json", _latency, [records.LATENCY], 50_000),
+        "answers": lambda: _answers(folder / "answers.npz"),
         "bundle": lambda: of_json(folder / INDEX, _bundle, [records.BUNDLE], 100_000),
         "board": lambda: _board(folder / "board"),
     }
@@ -170,6 +173,16 @@ def _cell(path: Path) -> None:
 
 def _latency(path: Path) -> None:
     known_shares(path)
+
+
+def _answers(path: Path) -> Target:
+    """What a network answered to two pictures of one colour; stored, so that mutation meets more than deflate."""
+    spec, count = InputSpec((32, 32), tasks=(DRIVABLE,)), 2
+    info = json.dumps(Deployed("fuzz", spec, "fp32", 1, 1, "ab").to_json()).encode()
+    masks, means = np.zeros((count, 32, 32), np.uint8), np.zeros(count, np.float32)
+    pictures = np.zeros((count, 32, 32, 3), np.uint8)
+    np.savez(path, info=np.frombuffer(info, np.uint8), pictures=pictures, drivable=masks, drivable_mean=means)
+    return of_file(path, Answers, [path.read_bytes()], 20_000)
 
 
 def _bundle(path: Path) -> None:

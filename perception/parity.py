@@ -2,15 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from perception.data import open_dataset
+from perception.data import Dataset
 from perception.errors import GateFailed
 from perception.evaluation import Infer, evaluate, headline
-from perception.pictures import batches, look_at
+from perception.pictures import batches
 from perception.progress import Progress
 from perception.spec import Deployed, Precision
 from perception.tasks import DETECTION, MASK_TASKS, Outputs
@@ -48,17 +47,17 @@ class Limits:
     Attributes:
         score: of a candidate, in [0, 1].
         box: of an edge, in network-input pixels.
-        pixels: share of a mask's pixels that may differ by more than one of their 255 levels.
+        pixels: share of a mask's pixels that may differ by more than one of their 255 levels; None: any.
     """
 
     score: float
     box: float
-    pixels: float
+    pixels: float | None
 
 
 # FP32 differs by the order of additions alone, which decoders that refine their boxes again and again amplify. What is
 # right for the others only metrics can say; these limits catch overflow and a misplaced conversion.
-LIMITS = {"fp32": Limits(1e-4, 0.1, 0.0), "fp16": Limits(0.02, 4.0, 0.01), "int8": Limits(0.2, 32.0, 1.0)}
+LIMITS = {"fp32": Limits(1e-4, 0.1, 0.0), "fp16": Limits(0.02, 4.0, 0.01), "int8": Limits(0.2, 32.0, None)}
 
 
 @dataclass(frozen=True)
@@ -111,7 +110,11 @@ class Parity:
 
 
 def agreement(
-    reference: Infer, file: Answering, precision: Precision, images: Path | None = None, data: Path | None = None
+    reference: Infer,
+    file: Answering,
+    precision: Precision,
+    pictures: Iterable[np.ndarray],
+    labelled: Dataset | None = None,
 ) -> Parity:
     """Compare what ``file`` answers with what ``reference`` does.
 
@@ -119,16 +122,16 @@ def agreement(
         reference: takes batches as ``file`` does.
         file: what is judged.
         precision: what it computes in, which decides how far it may be off.
-        images: picture, folder or video to compare on; generated scenes when absent.
-        data: labelled data set; the metrics of its ``val`` split are compared too.
+        pictures: to compare on, uint8 ``[H, W, 3]`` of any size.
+        labelled: frames on which metrics are compared too, unless the outputs have failed already.
 
     Raises:
-        InputError: ``images`` or ``data`` cannot be read.
+        InputError: pictures or frames cannot be read.
     """
-    measures = compare_outputs(reference, file, precision, look_at(images, MOST_PICTURES))
-    if data is not None:
-        measures += compare_metrics(reference, file, precision, data)
-    return Parity(tuple(measures))
+    parity = Parity(tuple(compare_outputs(reference, file, precision, pictures)))
+    if labelled is None or not all(measure.passed for measure in parity.measures):
+        return parity
+    return Parity((*parity.measures, *compare_metrics(reference, file, precision, labelled)))
 
 
 def compare_outputs(
@@ -165,9 +168,8 @@ def compare_outputs(
     return [_summary("scores", scores, limits.score), _summary("boxes, px", boxes, limits.box), *masks]
 
 
-def compare_metrics(reference: Infer, file: Answering, precision: Precision, data: Path) -> list[Measure]:
-    """Compare the headline metrics on the ``val`` split of a labelled data set."""
-    dataset = open_dataset(data)
+def compare_metrics(reference: Infer, file: Answering, precision: Precision, dataset: Dataset) -> list[Measure]:
+    """Compare the headline metrics on labelled frames."""
     records = []
     for label, infer in (("reference", reference), (file.info.precision, file.infer)):
         with Progress(f"metrics, {label}", len(dataset)) as progress:
@@ -217,4 +219,5 @@ def _mask_measures(task: str, counts: np.ndarray, limits: Limits) -> Iterator[Me
     """``counts[d]``: pixels that differ by ``d`` levels."""
     total = int(counts.sum())
     yield Measure(f"{task}, levels of 255", float(counts.nonzero()[0].max()), float(counts @ np.arange(256)) / total)
-    yield Measure(f"{task}, % of pixels off by more than 1", 100 * counts[2:].sum() / total, None, 100 * limits.pixels)
+    limit = None if limits.pixels is None else 100 * limits.pixels
+    yield Measure(f"{task}, % of pixels off by more than 1", 100 * counts[2:].sum() / total, None, limit)

@@ -22,7 +22,7 @@ def look_at(images: Path | None, most: int) -> Iterator[np.ndarray]:
     there is nothing to read."""
     if images is None:
         return (render(seed).image for seed in range(SCENES))
-    step = max(1, (number_of_pictures(images) or 0) // most)
+    step = max(1, -(-(number_of_pictures(images) or 0) // most))
     return (image for _, image in islice(pictures(images, step), most))
 
 

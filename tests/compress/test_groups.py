@@ -157,14 +157,25 @@ def test_layers_to_keep_hold_what_is_tied_to_them():
 
 
 def test_a_part_to_keep_is_kept_with_all_its_layers(network):
-    kept = {group.path for group in ChannelGroups(network, "backbone+neck", keep=["model.2", "model.16"])}
+    kept = {group.path for group in ChannelGroups(network, "backbone+neck", keep=["model.2", "model.17"])}
     everything = {group.path for group in ChannelGroups(network, "backbone+neck")}
-    assert everything - kept == {path for path in everything if path.split(".")[1] in ("2", "16")} != set()
+    assert everything - kept == {path for path in everything if path.split(".")[1] in ("2", "17")} != set()
 
 
-def test_a_layer_to_keep_that_is_not_there(network):
-    with pytest.raises(InputError, match=r"keep 'model\.99': yolop has no such layer, see panoedge info --layers"):
-        ChannelGroups(network, keep=["model.1", "model.99"])
+def test_what_a_layer_to_keep_normalises_is_kept():
+    assert {group.channels for group in ChannelGroups(_Joined(), keep=["norm"])} == {5, 4, 7}
+    assert {group.channels for group in ChannelGroups(_Joined(), keep=["both"])} == {5, 7}
+
+
+@pytest.mark.parametrize("path", ["model.99", "", "model.1.act"])
+def test_a_layer_to_keep_that_is_not_there(network, path):
+    with pytest.raises(InputError, match=f"keep '{path}': yolop has no such layer, see panoedge info --layers"):
+        ChannelGroups(network, keep=["model.1", path])
+
+
+def test_nothing_left_to_go_beside_what_is_kept(network):
+    with pytest.raises(InputError, match="no channels there that may go, beside what is to keep them"):
+        ChannelGroups(network, "backbone", keep=["model"])
 
 
 def test_a_region_without_channels_that_may_go(network):

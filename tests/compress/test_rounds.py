@@ -76,6 +76,8 @@ def test_what_was_made_with_other_settings_is_not_resumed(teacher, settings, tmp
         run(other[0])
     with pytest.raises(InputError, match="another importance;"):
         run(other[1])
+    with pytest.raises(InputError, match="another keep;"):
+        run(replace(pruning, keep=["model.1"]))
     with pytest.raises(InputError, match="another schedule;"):
         run(epochs=2)
     with pytest.raises(InputError, match="another features;"):

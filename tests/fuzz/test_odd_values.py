@@ -15,7 +15,7 @@ from fuzz.verdict import Judge
 ODD = (None, True, -1, 1.5, 1e308, math.nan, 10**400, "\n\x1b[31m", "x" * 3000, "../a", [], {}, [None], {"a": {"b": 1}})
 # Whose seeds are no JSON, or whose reading is of another file's.
 OTHERS = {"checkpoint", "training-state", "torch-file", "torch-pickle", "onnx", "onnx-weights", "onnx-graph"}
-OTHERS |= {"labels-txt", "mask", "image", "overlay-name", "board", "report-page"}
+OTHERS |= {"answers", "labels-txt", "mask", "image", "overlay-name", "board", "report-page"}
 NAMES = [name for name in targets(Path()) if name not in OTHERS]
 
 

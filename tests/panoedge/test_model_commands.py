@@ -29,7 +29,7 @@ def test_a_checkpoint_and_its_export_are_measured_alike(checkpoint_file, onnx_fi
 
 def test_an_export_sees_what_its_checkpoint_does(checkpoint_file, onnx_file, capsys):
     assert panoedge("verify", onnx_file, "--against", checkpoint_file) == 0
-    assert capsys.readouterr().out.endswith(f"{onnx_file} sees what {checkpoint_file} does\n")
+    assert capsys.readouterr().out.endswith(f"{onnx_file} answers what {checkpoint_file} does, on 4 pictures\n")
     assert panoedge("verify", checkpoint_file, "--against", onnx_file) == 2
     assert "not an exported network" in capsys.readouterr().err
 

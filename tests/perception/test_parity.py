@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from perception.data import open_dataset
 from perception.errors import GateFailed
 from perception.parity import Measure, Parity, compare_metrics, compare_outputs
 from perception.spec import Deployed, InputSpec
@@ -123,7 +124,7 @@ def test_what_metrics_may_change_by(camvid, network, precision, points):
     def infer(images: np.ndarray) -> Outputs:
         return _outputs([A], [0.5])
 
-    measures = compare_metrics(infer, File(infer, deployed(network)), precision, camvid)
+    measures = compare_metrics(infer, File(infer, deployed(network)), precision, open_dataset(camvid))
     limits = {measure.name.split(",")[0]: measure.limit for measure in measures}
     assert limits["lane_IoU"] == limits["drivable_mIoU"] == points
     assert limits["mAP50"] == max(points, 100 / 195)

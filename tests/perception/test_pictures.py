@@ -19,7 +19,8 @@ def greys(images, most):
 
 
 @pytest.mark.parametrize(
-    ("most", "seen"), [(3, [0, 3, 6]), (4, [0, 2, 4, 6]), (10, list(range(10))), (99, list(range(10)))]
+    ("most", "seen"),
+    [(3, [0, 4, 8]), (4, [0, 3, 6, 9]), (6, [0, 2, 4, 6, 8]), (10, list(range(10))), (99, list(range(10)))],
 )
 def test_a_folder_is_looked_at_from_end_to_end(folder, most, seen):
     assert greys(folder, most) == seen
