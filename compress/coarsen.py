@@ -37,7 +37,7 @@ def coarsen_checkpoint(source: Path, out: Path, mask_stride: int | None = None, 
 def coarsened(network: Network, mask_stride: int | None = None, queries: int | None = None) -> Network:
     """The same network, a pruned one too, that does less; None leaves things as they are.
 
-    Convolutions that come to compute at fewer positions get kernels that do there what the old ones did on the mean
+    Convolutions that come to compute at fewer positions get kernels that do there what the old ones did
     (:mod:`compress.regrid`), so that masks begin near the old ones and lose detail; all others keep their weights.
     Fewer queries need no training.
 

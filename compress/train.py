@@ -152,7 +152,7 @@ def run(
     every = settings.validate_every
     judges = _judges(settings) if every and share().first else []
     with summary(out) as log:
-        recipe = {**settings.recipe(), **recipe}
+        recipe = {**settings.recipe(), **recipe, "network": [network.name, network.config]}
         loop = Loop(network, loss, batches, settings.schedule, compute, extra, state_file(out), log, recipe)
         if resume:
             loop.resume()

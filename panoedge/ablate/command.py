@@ -25,7 +25,7 @@ def register(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("model", type=Path, metavar="FILE", help="checkpoint of the teacher")
     parser.add_argument("--data", type=Path, required=True, help="data set: train to choose and recover, val to judge")
     parser.add_argument("--out", type=Path, required=True, help="folder for cells, networks, tables and plots")
-    parser.add_argument("--quick", action="store_true", help="the small version: ten minutes instead of four hours")
+    parser.add_argument("--quick", action="store_true", help="the small version: ten minutes instead of hours")
     parser.add_argument(
         "--budget-kind", dest="kind", choices=COST_KINDS, default=sizes.kind, help="what budgets are of"
     )

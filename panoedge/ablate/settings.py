@@ -69,7 +69,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class AblationSettings:
-    """Sizes of an ablation; the defaults take about four hours on two cores for the embedded teacher.
+    """Sizes of an ablation; the defaults take two and a half hours on two cores for the embedded teacher.
 
     Attributes:
         methods: keys of :data:`METHODS`.

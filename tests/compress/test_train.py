@@ -93,6 +93,8 @@ def test_interrupted_run_is_resumed(folder, settings, monkeypatch):
     assert state_file(out).exists() and not out.exists()
     with pytest.raises(InputError, match="another task_weights; repeat those"):
         train("yolop", CONFIG, replace(plan, task_weights={"lane": 2.0}), out, resume=True)
+    with pytest.raises(InputError, match="another network; repeat those"):
+        train("yolop", {**CONFIG, "size": (64, 64)}, plan, out, resume=True)
     resumed = train("yolop", CONFIG, plan, out, resume=True)
     assert all(torch.equal(value, whole.state_dict()[key]) for key, value in resumed.state_dict().items())
     assert not state_file(out).exists()
