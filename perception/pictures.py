@@ -10,7 +10,6 @@ from perception.data import number_of_pictures, open_dataset, pictures
 from perception.errors import InputError
 from perception.geometry import fit
 from perception.spec import InputSpec
-from perception.synthetic import render
 
 # Of the generated scenes, so many are made.
 SCENES = 4
@@ -21,6 +20,9 @@ def look_at(images: Path | None, most: int) -> Iterator[np.ndarray]:
     video that does not say how long it is); generated scenes where there is none. Raises :class:`InputError` where
     there is nothing to read."""
     if images is None:
+        # Here, so that commands which draw nothing do not load it.
+        from perception.synthetic import render
+
         return (render(seed).image for seed in range(SCENES))
     step = max(1, -(-(number_of_pictures(images) or 0) // most))
     return (image for _, image in islice(pictures(images, step), most))

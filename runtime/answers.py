@@ -20,7 +20,7 @@ from perception.tasks import DETECTION, MASK_TASKS, Outputs, output_names
 from runtime.backends import Model
 
 SUFFIX = ".npz"
-_BROKEN = (OSError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error, *MALFORMED)
+_BROKEN = (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, *MALFORMED)
 
 
 def save_answers(path: Path, model: Model, pictures: Sequence[np.ndarray]) -> None:
