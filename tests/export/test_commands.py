@@ -91,7 +91,7 @@ def test_what_was_not_looked_at_is_said(tmp_path, monkeypatch, capsys):
 
 
 def test_disagreement_is_a_failed_gate_and_leaves_no_file(source, tmp_path, traced_before, monkeypatch, capsys):
-    monkeypatch.setitem(parity.LIMITS, "fp32", parity.Limits(1e-12, 1e-12, 0.0))
+    monkeypatch.setitem(parity.LIMITS, "fp32", parity.Limits(1e-12, 1e-12, 0.0, 0.0))
     out = tmp_path / "tiny.onnx"
     assert _run("onnx", source, "--out", out) == 1
     captured = capsys.readouterr()

@@ -51,8 +51,8 @@ def test_a_file_sees_what_its_copy_does(network, changed, dataset, capsys):
     ("constant", "factor", "named"),
     [
         ("white", 0.97, "lane, % of pixels off by more than 1: 100, allowed 0"),
-        ("boxes_", 1.01, "boxes, px"),
-        ("scores_", 0.99, "scores"),
+        ("boxes_", 1.01, "boxes, % off by more than 0.1 px"),
+        ("scores_", 0.99, "scores, % off by more than 0.0001: "),
     ],
 )
 def test_a_difference_is_named_and_status_1(network, changed, capsys, constant, factor, named):
@@ -132,7 +132,7 @@ def test_what_is_not_finite_is_named_before_labels_are_looked_at(network, change
     broken = changed(white=np.nan)
     assert verify(broken, "--against", network, "--data", dataset) == 1
     captured = capsys.readouterr()
-    assert "lane, masks that are not finite" in captured.err and "points" not in captured.out
+    assert "lane, outputs that are not finite" in captured.err and "points" not in captured.out
 
 
 def test_bad_input_is_one_line_and_status_2(network, tmp_path, capsys):
