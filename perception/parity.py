@@ -170,7 +170,7 @@ def compare_outputs(
             counts += np.bincount(difference.ravel(), minlength=256)
             for outputs in (expected, found):
                 spoiled[task] += int((~np.isfinite(getattr(outputs, f"{task}_mean")[:count])).sum())
-    measures = []
+    measures: list[Measure] = []
     if DETECTION in tasks:
         measures += _candidate_measures("scores", scores, limits.score, "", limits.candidates)
         measures += _candidate_measures("boxes, px", boxes, limits.box, " px", limits.candidates)
