@@ -18,7 +18,7 @@ from torch import Tensor
 from compress.data import Batch, labelled
 from compress.gradients import measure
 from compress.groups import ChannelGroups, weakened
-from compress.names import IMPORTANCES
+from compress.names import IMPORTANCES, CostKind
 from compress.processes import collected
 from compress.task_losses import mean_losses
 from perception.errors import InputError
@@ -215,20 +215,28 @@ _PENALTIES = {"product": _product, "rank": _rank, "tie": _tie}
 
 
 # How Torch-Pruning reduces a group's layers to one score and makes groups comparable: the best on the worst task of
-# reductions mean, sum, max and first with normalisers none, mean, max and lamp, for the embedded teacher at 67.3 % of
-# its parameters (docs/ablation.md). Its defaults, twice mean, are far behind on every task.
-_BASELINES = {
-    "taylor": lambda: tp.importance.GroupTaylorImportance(group_reduction="mean", normalizer="lamp"),
-    "magnitude": lambda: tp.importance.GroupMagnitudeImportance(group_reduction="first", normalizer="max"),
-    "random": tp.importance.RandomImportance,
+# reductions mean, sum, max and first with normalisers none, mean, max and lamp, for the embedded teacher and each kind
+# of budget (docs/ablation.md). Its defaults, twice mean, are far behind. Where scores are divided by what they save,
+# those of a normaliser that knows one group alone do not compare.
+_BEST: dict[str, dict[CostKind, tuple[str, str | None]]] = {
+    "taylor": {"params": ("mean", "lamp"), "macs": ("sum", None), "latency": ("first", None)},
+    "magnitude": {"params": ("first", "max"), "macs": ("first", "lamp"), "latency": ("first", "max")},
 }
+_SCORES = {"taylor": tp.importance.GroupTaylorImportance, "magnitude": tp.importance.GroupMagnitudeImportance}
 
 
 @dataclass(frozen=True)
 class TorchPruning:
-    """One of Torch-Pruning's importances; the summed loss is what its Taylor score sees."""
+    """One of Torch-Pruning's importances; the summed loss is what its Taylor score sees.
+
+    Attributes:
+        name: which.
+        kind: of the budget that it is to be at its best for.
+        seed: of ``random``.
+    """
 
     name: Literal["taylor", "magnitude", "random"]
+    kind: CostKind = "params"
     seed: int = 0
 
     def __call__(
@@ -239,7 +247,7 @@ class TorchPruning:
         Raises:
             InputError: ``taylor`` gets no batch, or a score is not finite.
         """
-        importance = _BASELINES[self.name]()
+        importance = self._score()
         if self.name == "taylor":
             _accumulate_gradients(network, batches)
         with torch.random.fork_rng():
@@ -251,6 +259,12 @@ class TorchPruning:
                 f"{network.name}: {self.name} importance of {spoiled[0]} is not finite; nor are its weights or losses"
             )
         return Ranking(scores, {path: torch.zeros(len(part), dtype=torch.bool) for path, part in scores.items()})
+
+    def _score(self) -> tp.importance.Importance:
+        if self.name == "random":
+            return tp.importance.RandomImportance()
+        reduction, normaliser = _BEST[self.name][self.kind]
+        return _SCORES[self.name](group_reduction=reduction, normalizer=normaliser)
 
 
 def _accumulate_gradients(network: Network, batches: Iterable[Batch]) -> None:
@@ -274,8 +288,8 @@ def _accumulate_gradients(network: Network, batches: Iterable[Batch]) -> None:
         weights[name].grad = sum(rest, first).to(device)
 
 
-def importance(name: str, seed: int = 0, **safe) -> Importance:
-    """The importance called ``name``; ``safe`` holds arguments of :class:`Safe`."""
+def importance(name: str, kind: CostKind = "params", seed: int = 0, **safe) -> Importance:
+    """The importance called ``name``, for budgets of a ``kind``; ``safe`` holds arguments of :class:`Safe`."""
     if name not in IMPORTANCES:
         raise InputError(f"importance {name!r}: choose from {', '.join(IMPORTANCES)}")
-    return Safe(**safe) if name == "safe" else TorchPruning(name, seed)  # type: ignore[arg-type]
+    return Safe(**safe) if name == "safe" else TorchPruning(name, kind, seed)  # type: ignore[arg-type]

@@ -180,8 +180,10 @@ def prune(network: Network, frames: Frames, settings: PruneSettings, measured: N
     # All in float32: what a channel is worth is a small difference of large sums, which bfloat16 drowns.
     device = choose(settings.device, "fp32").device
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    kind, share = settings.budget.kind, settings.budget.share
     rank = importance(
         settings.importance,
+        kind,
         settings.seed,
         conflict=settings.conflict,
         combine=settings.combine,
@@ -191,7 +193,6 @@ def prune(network: Network, frames: Frames, settings: PruneSettings, measured: N
         weights=settings.weights,
         refine=settings.looks,
     )
-    kind, share = settings.budget.kind, settings.budget.share
     times = read_times(Path(settings.costs), measured or network) if settings.costs else None
     region = settings.region or (widest_region(network) if kind == "latency" else None)
     groups = ChannelGroups(network, region, settings.keep)

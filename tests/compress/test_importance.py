@@ -271,12 +271,15 @@ def test_every_importance_scores_every_channel(network, batches, name):
     assert not any(mask.any() for mask in ranking.forbidden.values())
 
 
-def test_taylor_is_torch_prunings_own(network, batches):
+@pytest.mark.parametrize(
+    ("kind", "reduction", "normaliser"), [("params", "mean", "lamp"), ("macs", "sum", None), ("latency", "first", None)]
+)
+def test_taylor_is_torch_prunings_own(network, batches, kind, reduction, normaliser):
     groups = ChannelGroups(network)
-    ranking = importance("taylor")(network, groups, batches)
+    ranking = importance("taylor", kind)(network, groups, batches)
     for images, targets in batches:
         sum(network.losses(network(network.normalise(images)), targets).values()).backward()
-    own = tp.importance.GroupTaylorImportance(group_reduction="mean", normalizer="lamp")
+    own = tp.importance.GroupTaylorImportance(group_reduction=reduction, normalizer=normaliser)
     for group in groups:
         assert torch.allclose(ranking.scores[group.path], own(group.source).double(), rtol=1e-4)
 
@@ -284,7 +287,7 @@ def test_taylor_is_torch_prunings_own(network, batches):
 def test_random_follows_its_seed_and_leaves_the_generator_alone(network):
     groups = ChannelGroups(network)
     state = torch.random.get_rng_state()
-    first, again, other = (TorchPruning("random", seed)(network, groups, []).scores for seed in (1, 1, 2))
+    first, again, other = (TorchPruning("random", seed=seed)(network, groups, []).scores for seed in (1, 1, 2))
     assert all(torch.equal(first[path], again[path]) for path in first)
     assert not all(torch.equal(first[path], other[path]) for path in first)
     assert torch.equal(torch.random.get_rng_state(), state)
