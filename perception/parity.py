@@ -172,8 +172,9 @@ def compare_outputs(
                 spoiled[task] += int((~np.isfinite(getattr(outputs, f"{task}_mean")[:count])).sum())
     measures: list[Measure] = []
     if DETECTION in tasks:
-        measures += _candidate_measures("scores", scores, limits.score, "", limits.candidates)
-        measures += _candidate_measures("boxes, px", boxes, limits.box, " px", limits.candidates)
+        compared = sum(map(len, boxes))
+        measures += _candidate_measures("scores", scores, limits.score, "", compared, limits.candidates)
+        measures += _candidate_measures("boxes", boxes, limits.box, " px", compared, limits.candidates)
     for task, counts in levels.items():
         measures += _mask_measures(task, counts, limits)
     # Bytes agree with bytes where neither network nor file had numbers to give.
@@ -213,8 +214,7 @@ def _candidate_differences(
     lists = [(outputs.boxes[index], outputs.scores[index]) for outputs in (expected, found)]  # type: ignore[index]  # has detection
     # Each score may move by the limit, and so may the last one of the other list.
     sure = lists[0][1].min() + 2 * limits.score
-    ranks = np.stack([np.sort(scores) for _, scores in lists])
-    scores = [np.abs(ranks[0] - ranks[1])[ranks.max(0) > sure]]
+    scores = [np.abs(np.sort(lists[0][1]) - np.sort(lists[1][1]))]
     boxes = []
     for (own_boxes, own_scores), (other_boxes, other_scores) in (lists, lists[::-1]):
         own = own_scores > sure
@@ -227,14 +227,14 @@ def _candidate_differences(
 
 
 def _candidate_measures(
-    name: str, differences: list[np.ndarray], limit: float, unit: str, share: float
+    what: str, differences: list[np.ndarray], limit: float, unit: str, compared: int, share: float
 ) -> Iterator[Measure]:
-    """``differences``: of each picture, in ``unit``, of which ``share`` may be above ``limit``."""
+    """``differences`` by picture, of which ``share`` of the candidates ``compared`` may be above ``limit``."""
     together = np.concatenate([*differences, np.zeros(0)])
-    some = together.size > 0
-    yield Measure(name, float(together.max(initial=0)), float(together.mean()) if some else None)
-    off = 100 * float((together > limit).mean()) if some else 0.0
-    yield Measure(f"{name.split(',')[0]}, % off by more than {limit:g}{unit}", off, limit=100 * share)
+    name = f"{what},{unit}" if unit else what
+    yield Measure(name, float(together.max(initial=0)), float(together.mean()) if together.size else None)
+    off = 100 * int((together > limit).sum()) / max(1, compared)
+    yield Measure(f"{what}, % off by more than {limit:g}{unit}", off, limit=100 * share)
 
 
 def _mask_measures(task: str, counts: np.ndarray, limits: Limits) -> Iterator[Measure]:
