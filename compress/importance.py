@@ -216,8 +216,7 @@ _PENALTIES = {"product": _product, "rank": _rank, "tie": _tie}
 
 # How Torch-Pruning reduces a group's layers to one score and makes groups comparable: the best on the worst task of
 # reductions mean, sum, max and first with normalisers none, mean, max and lamp, for the embedded teacher and each kind
-# of budget (docs/ablation.md). Its defaults, twice mean, are far behind. Where scores are divided by what they save,
-# those of a normaliser that knows one group alone do not compare.
+# of budget (docs/ablation.md). Its defaults, twice mean, are far behind.
 _BEST: dict[str, dict[CostKind, tuple[str, str | None]]] = {
     "taylor": {"params": ("mean", "lamp"), "macs": ("sum", None), "latency": ("first", None)},
     "magnitude": {"params": ("first", "max"), "macs": ("first", "lamp"), "latency": ("first", "max")},

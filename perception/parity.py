@@ -59,11 +59,11 @@ class Limits:
 
 # FP32 differs by the order of additions alone, which decoders that refine their boxes again and again amplify. What is
 # right for the others only metrics can say; these limits catch overflow and a misplaced conversion. Networks that
-# choose queries settle ties by rounding, so that a candidate in a thousand may be another one.
+# choose queries settle ties by rounding, so that in FP16 a candidate in a thousand may be another one.
 LIMITS = {
     "fp32": Limits(1e-4, 0.1, 0.0, 0.0),
     "fp16": Limits(0.02, 4.0, 0.001, 0.01),
-    "int8": Limits(0.2, 32.0, 0.001, None),
+    "int8": Limits(0.2, 32.0, 0.0, None),
 }
 
 

@@ -22,6 +22,7 @@ def test_both_precisions_agree_on_photographs(files, network, photographs):
         parity = compare(network, path, photographs)
         parity.require()
         measures = {measure.name: measure for measure in parity.measures}
+        assert list(measures)[:3:2] == ["scores", "boxes, px"]
         assert measures["scores"].value > 0 and measures["boxes, px"].value > 0
 
 
