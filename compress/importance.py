@@ -20,7 +20,7 @@ from compress.gradients import measure
 from compress.groups import ChannelGroups, weakened
 from compress.names import IMPORTANCES, CostKind
 from compress.processes import collected
-from compress.task_losses import mean_losses
+from compress.task_losses import Judged, judge
 from perception.errors import InputError
 from perception.networks.base import Network
 
@@ -83,8 +83,10 @@ class Safe:
     D_t(c) = max(0, -mean_b sum(w_c * g_t,c)) for I_t(c) where that is more. By the midpoint rule a plan costs task t
     the sum of its D_t, were they not cut off at 0 (Aumann and Shapley, Values of Non-Atomic Games, 1974). The next plan
     avoids what turned out dear, for channels that may turn out so when they are looked at. So that is done ``refine``
-    times. Of all plans the one is taken that leaves most with its channels gone: by how much each task's loss is below
-    what it is without any channel of the groups, to the power of its weight, multiplied over the tasks that they reach.
+    times. Of all plans the one is taken that leaves most with its channels gone: by how much each task is better than
+    without any channel of the groups, to the power of its weight, multiplied over the tasks that they reach. A mask is
+    judged by its overlap with the labels at its threshold, which a loss says little of: it rises where a mask only
+    grows less sure. Other tasks are judged by their losses, and all where no plan leaves every mask something.
 
     Attributes:
         conflict: weight of the penalty, in [0, 1].
@@ -154,9 +156,14 @@ class Safe:
                 tci[path][list(going)] = tci[path][list(going)].maximum(self._joined(together, weights))
             last = doomed
 
-    def _left(self, tasks: Iterable[str], losses: Mapping[str, float], nothing: Mapping[str, float]) -> float:
-        """Logarithm of the product of by how much losses of ``tasks`` are below those with ``nothing``."""
-        gains = {task: nothing[task] - losses[task] for task in tasks}
+    def _left(self, tasks: Iterable[str], found: Judged, nothing: Judged) -> tuple[float, float]:
+        """What is left of ``tasks``: with masks by their overlaps, and all by their losses."""
+        losses = {task: nothing.losses[task] - found.losses[task] for task in tasks}
+        overlaps = {task: found.overlaps[task] - nothing.overlaps[task] for task in tasks if task in found.overlaps}
+        return self._product(losses | overlaps), self._product(losses)
+
+    def _product(self, gains: Mapping[str, float]) -> float:
+        """Its logarithm, each gain to the power of its task's weight."""
         if not all(gain > 0 for gain in gains.values()):
             return -math.inf
         return sum(self.weights.get(task, 1.0) * math.log(gain) for task, gain in gains.items())
@@ -181,10 +188,10 @@ class Safe:
 
 def _without(
     network: Network, groups: ChannelGroups, batches: Iterable[Batch], doomed: Mapping[str, Sequence[int]]
-) -> dict[str, float]:
-    """Each task's mean loss with the channels gone."""
+) -> Judged:
+    """How the tasks do with the channels gone."""
     with weakened(network, groups, doomed, 0.0):
-        return mean_losses(network, batches)
+        return judge(network, batches)
 
 
 def _bar(values: Tensor, share: float) -> float:
@@ -217,7 +224,7 @@ _PENALTIES = {"product": _product, "rank": _rank, "tie": _tie}
 # How Torch-Pruning reduces a group's layers to one score and makes groups comparable: the best on the worst task of
 # reductions mean, sum, max and first with normalisers none, mean, max and lamp, for the embedded teacher and each kind
 # of budget (docs/ablation.md). Its defaults, twice mean, are far behind.
-_BEST: dict[str, dict[CostKind, tuple[str, str | None]]] = {
+BEST: dict[str, dict[CostKind, tuple[str, str | None]]] = {
     "taylor": {"params": ("mean", "lamp"), "macs": ("sum", None), "latency": ("first", None)},
     "magnitude": {"params": ("first", "max"), "macs": ("first", "lamp"), "latency": ("first", "max")},
 }
@@ -262,7 +269,7 @@ class TorchPruning:
     def _score(self) -> tp.importance.Importance:
         if self.name == "random":
             return tp.importance.RandomImportance()
-        reduction, normaliser = _BEST[self.name][self.kind]
+        reduction, normaliser = BEST[self.name][self.kind]
         return _SCORES[self.name](group_reduction=reduction, normalizer=normaliser)
 
 

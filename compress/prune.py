@@ -15,7 +15,7 @@ from compress.cost_model import CostModel
 from compress.data import Frames, Source, Stream
 from compress.device import choose
 from compress.groups import ChannelGroups
-from compress.importance import importance
+from compress.importance import BEST, importance
 from compress.latency import widest_region
 from compress.plan import Budget, plan
 from compress.processes import by_first
@@ -92,6 +92,8 @@ class PruneSettings:
         if not self.keep:
             # Runs and ablations that began before this setting existed go on.
             del plain["keep"]
+        if self.importance in BEST:
+            plain["score"] = list(BEST[self.importance][self.budget.kind])
         return plain
 
     @property

@@ -8,7 +8,8 @@ from compress.groups import ChannelGroups
 from compress.importance import Safe, TorchPruning, importance, measure
 from compress.names import IMPORTANCES
 from perception.errors import InputError
-from perception.networks.base import Targets
+from perception.networks.base import Decoded, Targets
+from perception.spec import InputSpec
 
 # Hidden channel c of the linear network: body[c], head[0, c] and head[1, c].
 BODY, FIRST, SECOND = (1.0, 2.0, -1.0, 0.5), (3.0, 1.0, 0.5, 1.0), (-1.0, 2.0, 0.5, -4.0)
@@ -172,6 +173,29 @@ def test_plans_are_told_apart_by_the_tasks_that_they_reach(linear):
     assert ranking.reached == ["task0"]
     # Without the first two the loss is 8, without the third 1.1, without the first 2.
     assert ranking is asked[1]
+
+
+@pytest.mark.parametrize(("offered", "best"), [(([2], [0]), 1), (([2], [0, 1]), 0)])
+def test_masks_are_judged_by_what_they_show(linear, offered, best):
+    # As above, without the third the loss is least. But the lane shows only where the sum is near 2, without the first.
+    class Masked(squared(linear)):
+        def losses(self, raw, targets):
+            return {"lane": super().losses(raw, targets)["task0"]}
+
+        def decode(self, raw):
+            return Decoded(lane=((raw["logits"][:, 0] - 2).abs() < 0.5).float())
+
+    network, plans, asked = Masked((0,), (1,)), iter(offered), []
+    network.spec = InputSpec((32, 32), tasks=("lane",))
+    images, targets = red()
+    batch = images, targets._replace(lane=torch.ones_like(targets.lane))
+
+    def planned(ranking):
+        asked.append(ranking)
+        return {"body": next(plans)}
+
+    ranking = Safe(protect=0, refine=1)(network, ChannelGroups(network), [batch], planned)
+    assert ranking is asked[best]
 
 
 def scores(network, **settings):

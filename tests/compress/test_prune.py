@@ -103,6 +103,15 @@ def test_region_and_layers_to_keep_leave_the_rest(network, frames):
     assert "keep" not in SETTINGS.recipe()
 
 
+def test_recipe_names_the_score_of_a_baseline():
+    by_kind = [
+        replace(SETTINGS, importance="taylor", budget=Budget(kind, 0.5), costs="c").recipe()["score"]
+        for kind in ("params", "latency")
+    ]
+    assert by_kind == [["mean", "lamp"], ["first", None]]
+    assert "score" not in SETTINGS.recipe()
+
+
 def test_same_seed_same_network(network, frames):
     first, again = copy.deepcopy(network), copy.deepcopy(network)
     for each in (first, again):

@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import pytest
+import torch
 
 from compress.data import Frames, Source, collate
-from compress.task_losses import mean_losses
+from compress.task_losses import judge, mean_losses
 
 
 @pytest.fixture
@@ -29,6 +32,31 @@ def test_a_task_without_labels_is_absent(network, frames):
     assert list(mean_losses(network, [unlabelled])) == ["lane"]
     mixed = mean_losses(network, [unlabelled, other])
     assert mixed["drivable"] == pytest.approx(mean_losses(network, [other])["drivable"])
+
+
+def test_overlaps_count_the_pixels_of_all_images_together(network, frames):
+    # A threshold that parts an untrained network's answers, so that the masks agree with labels here and there.
+    (images, targets), other = together(frames, 2, 1)
+    with torch.no_grad():
+        sure = network.eval().decode(network(network.normalise(images))).lane.median().item()
+    network.spec = replace(network.spec, thresholds={**network.spec.thresholds, "lane": sure})
+    found = judge(network, [(images, targets), other])
+    shared = joined = 0
+    for pictures, labels in ((images, targets), other):
+        with torch.no_grad():
+            lane = network.decode(network(network.normalise(pictures))).lane > sure
+        shared += int((lane & (labels.lane == 1)).sum())
+        joined += int((lane | (labels.lane == 1)).sum())
+    assert 0 < shared < joined
+    assert list(found.overlaps) == ["drivable", "lane"]
+    assert found.overlaps["lane"] == pytest.approx(shared / joined)
+
+
+def test_what_a_batch_has_no_labels_for_overlaps_with_nothing(network, frames):
+    (images, targets), other = together(frames, 2, 1)
+    assert list(judge(network, [(images, targets._replace(tasks=("detection", "lane")))]).overlaps) == ["lane"]
+    mixed = judge(network, [(images, targets._replace(tasks=("lane",))), other])
+    assert mixed.overlaps["drivable"] == judge(network, [other]).overlaps["drivable"]
 
 
 def test_the_network_is_left_in_evaluation_mode(network, frames):
