@@ -1,69 +1,29 @@
-"""Channel importance: the project's own ``safe`` and Torch-Pruning's ``taylor``, ``magnitude`` and ``random``.
+"""Channel importance: the project's own ``safe``, and all by name.
 
-An importance scores every channel of every group; lower goes first. ``safe`` may also forbid removal. The definitions
-are this project's reading of a paper of which only the abstract is public (docs/method.md).
+The definitions are this project's reading of a paper of which only the abstract is public (docs/method.md).
 """
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import Literal, Protocol
+from typing import Literal
 
 import torch
-import torch_pruning as tp
 from torch import Tensor
 
-from compress.data import Batch, labelled
+from compress.baselines import TorchPruning
+from compress.data import Batch
 from compress.gradients import measure
 from compress.groups import ChannelGroups, weakened
 from compress.names import IMPORTANCES, CostKind
-from compress.processes import collected
+from compress.ranking import Importance, Planned, Ranking
 from compress.task_losses import Judged, judge
 from perception.errors import InputError
 from perception.networks.base import Network
 
-
-@dataclass(frozen=True)
-class Ranking:
-    """What to remove first, by group path.
-
-    Attributes:
-        scores: float64 ``[channels]``.
-        forbidden: bool ``[channels]``, those that must stay.
-        by_task: importance to each task alone, float64 ``[channels]`` with a mean of 1 over all channels that the task
-            reaches, by task; of an importance that tells tasks apart.
-    """
-
-    scores: dict[str, Tensor]
-    forbidden: dict[str, Tensor]
-    by_task: dict[str, dict[str, Tensor]] = field(default_factory=dict)
-
-    @property
-    def reached(self) -> list[str]:
-        """Tasks that any of the channels matter to; in a region not all may."""
-        return [task for task, parts in self.by_task.items() if any(part.any() for part in parts.values())]
-
-    def given_up(self, removed: Mapping[str, Sequence[int]]) -> dict[str, float]:
-        """Share of each task's importance that goes with the ``removed`` channels."""
-        return {
-            task: float(sum(part[list(removed.get(path, ()))].sum() for path, part in parts.items()))
-            / max(1.0, float(sum(part.sum() for part in parts.values())))
-            for task, parts in self.by_task.items()
-        }
-
-
-# The channels that would go by a ranking, by group path.
-Planned = Callable[[Ranking], Mapping[str, Sequence[int]]]
-
-
-class Importance(Protocol):
-    """Anything that ranks the channels of a network from labelled batches; ``planned`` says what would follow."""
-
-    def __call__(
-        self, network: Network, groups: ChannelGroups, batches: Iterable[Batch], planned: Planned | None = None
-    ) -> Ranking: ...
+_Merits = Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -83,10 +43,10 @@ class Safe:
     D_t(c) = max(0, -mean_b sum(w_c * g_t,c)) for I_t(c) where that is more. By the midpoint rule a plan costs task t
     the sum of its D_t, were they not cut off at 0 (Aumann and Shapley, Values of Non-Atomic Games, 1974). The next plan
     avoids what turned out dear, for channels that may turn out so when they are looked at. So that is done ``refine``
-    times. Of all plans the one is taken that leaves most with its channels gone: by how much each task is better than
-    without any channel of the groups, to the power of its weight, multiplied over the tasks that they reach. A mask is
-    judged by its overlap with the labels at its threshold, which a loss says little of: it rises where a mask only
-    grows less sure. Other tasks are judged by their losses, and all where no plan leaves every mask something.
+    times. Of all plans the one is taken whose worst-off task loses least with its channels gone: weight_t times the
+    share of what it is better by than without any channel of the groups. A mask is judged by its overlap with the
+    labels at its threshold, which a loss says little of: it rises where a mask only grows less sure. Other tasks are
+    judged by their losses, and all where that leaves plans level, as where a mask is lost in each.
 
     Attributes:
         conflict: weight of the penalty, in [0, 1].
@@ -120,13 +80,14 @@ class Safe:
         if not planned or not self.refine:
             return next(self._plans(network, groups, batches, lambda ranking: {}))[0]
         plans = self._plans(network, groups, batches, planned)
+        whole = _without(network, groups, batches, {})
         nothing = _without(network, groups, batches, {group.path: range(group.channels) for group in groups})
         tried = [
-            (self._left(ranking.reached, _without(network, groups, batches, doomed), nothing), ranking)
+            (self._loss(ranking.reached, _without(network, groups, batches, doomed), whole, nothing), ranking)
             for ranking, doomed in itertools.islice(plans, self.refine + 1)
         ]
-        # The last one where none leaves anything.
-        return max(reversed(tried), key=itemgetter(0))[1]
+        # The last one where all are level.
+        return min(reversed(tried), key=itemgetter(0))[1]
 
     def _plans(
         self, network: Network, groups: ChannelGroups, batches: Iterable[Batch], planned: Planned
@@ -156,17 +117,19 @@ class Safe:
                 tci[path][list(going)] = tci[path][list(going)].maximum(self._joined(together, weights))
             last = doomed
 
-    def _left(self, tasks: Iterable[str], found: Judged, nothing: Judged) -> tuple[float, float]:
-        """What is left of ``tasks``: with masks by their overlaps, and all by their losses."""
-        losses = {task: nothing.losses[task] - found.losses[task] for task in tasks}
-        overlaps = {task: found.overlaps[task] - nothing.overlaps[task] for task in tasks if task in found.overlaps}
-        return self._product(losses | overlaps), self._product(losses)
+    def _loss(self, tasks: Sequence[str], found: Judged, whole: Judged, nothing: Judged) -> tuple[float, float]:
+        """Of the worst-off of ``tasks``: masks by their overlaps, then all by their losses."""
+        by_mask, by_loss = zip(*(_merits(judged) for judged in (found, whole, nothing)), strict=True)
+        return self._worst(tasks, *by_mask), self._worst(tasks, *by_loss)
 
-    def _product(self, gains: Mapping[str, float]) -> float:
-        """Its logarithm, each gain to the power of its task's weight."""
-        if not all(gain > 0 for gain in gains.values()):
-            return -math.inf
-        return sum(self.weights.get(task, 1.0) * math.log(gain) for task, gain in gains.items())
+    def _worst(self, tasks: Iterable[str], found: _Merits, whole: _Merits, nothing: _Merits) -> float:
+        """Largest weighted share that one of ``tasks`` lost of its lead, of those that have one."""
+        lost = [
+            self.weights.get(task, 1.0) * (whole[task] - found[task]) / (whole[task] - nothing[task])
+            for task in tasks
+            if whole[task] > nothing[task]
+        ]
+        return max((share if math.isfinite(share) else math.inf for share in lost), default=0.0)
 
     def _joined(self, by_task: Tensor, weights: Tensor) -> Tensor:
         weighted = by_task * weights[:, None]
@@ -184,6 +147,12 @@ class Safe:
         limits = torch.tensor(bars, dtype=torch.float64)[:, None]
         # A task that reaches few channels needs no more than those.
         return {path: ((part >= limits) & (part > 0)).any(0) for path, part in by_task.items()}
+
+
+def _merits(judged: Judged) -> tuple[_Merits, _Merits]:
+    """By task what is more the better: with overlaps for masks, and by losses alone."""
+    losses = {task: -loss for task, loss in judged.losses.items()}
+    return losses | judged.overlaps, losses
 
 
 def _without(
@@ -219,79 +188,6 @@ def _tie(tci: Tensor, conflict: Tensor, weight: float) -> Tensor:
 
 
 _PENALTIES = {"product": _product, "rank": _rank, "tie": _tie}
-
-
-# How Torch-Pruning reduces a group's layers to one score and makes groups comparable: the best on the worst task of
-# reductions mean, sum, max and first with normalisers none, mean, max and lamp, for the embedded teacher and each kind
-# of budget (docs/ablation.md). Its defaults, twice mean, are far behind.
-BEST: dict[str, dict[CostKind, tuple[str, str | None]]] = {
-    "taylor": {"params": ("mean", "lamp"), "macs": ("sum", None), "latency": ("first", None)},
-    "magnitude": {"params": ("first", "max"), "macs": ("first", "lamp"), "latency": ("first", "max")},
-}
-_SCORES = {"taylor": tp.importance.GroupTaylorImportance, "magnitude": tp.importance.GroupMagnitudeImportance}
-
-
-@dataclass(frozen=True)
-class TorchPruning:
-    """One of Torch-Pruning's importances; the summed loss is what its Taylor score sees.
-
-    Attributes:
-        name: which.
-        kind: of the budget that it is to be at its best for.
-        seed: of ``random``.
-    """
-
-    name: Literal["taylor", "magnitude", "random"]
-    kind: CostKind = "params"
-    seed: int = 0
-
-    def __call__(
-        self, network: Network, groups: ChannelGroups, batches: Iterable[Batch], planned: Planned | None = None
-    ) -> Ranking:
-        """Rank with Torch-Pruning's best settings, whatever is planned.
-
-        Raises:
-            InputError: ``taylor`` gets no batch, or a score is not finite.
-        """
-        importance = self._score()
-        if self.name == "taylor":
-            _accumulate_gradients(network, batches)
-        with torch.random.fork_rng():
-            torch.manual_seed(self.seed)
-            scores = {group.path: importance(group.source).detach().double().cpu() for group in groups}
-        network.zero_grad(set_to_none=True)
-        if spoiled := [path for path, part in scores.items() if not part.isfinite().all()]:
-            raise InputError(
-                f"{network.name}: {self.name} importance of {spoiled[0]} is not finite; nor are its weights or losses"
-            )
-        return Ranking(scores, {path: torch.zeros(len(part), dtype=torch.bool) for path, part in scores.items()})
-
-    def _score(self) -> tp.importance.Importance:
-        if self.name == "random":
-            return tp.importance.RandomImportance()
-        reduction, normaliser = BEST[self.name][self.kind]
-        return _SCORES[self.name](group_reduction=reduction, normalizer=normaliser)
-
-
-def _accumulate_gradients(network: Network, batches: Iterable[Batch]) -> None:
-    """Over the batches of all processes."""
-    network.eval()
-    network.zero_grad()
-    device = next(network.parameters()).device
-    seen = 0
-    for images, targets in batches:
-        seen += 1
-        losses = labelled(network.losses(network(network.normalise(images.to(device))), targets.to(device)), targets)
-        torch.stack(list(losses.values())).sum().backward()
-    weights = dict(network.named_parameters())
-    own = {name: weight.grad.cpu() for name, weight in weights.items() if weight.grad is not None}
-    parts = [found for batches_seen, found in collected([(seen, own)]) if batches_seen]
-    if not parts:
-        raise InputError("importance: no calibration frames")
-    # Not every process need have seen labels for every head.
-    for name in {name: None for found in parts for name in found}:
-        first, *rest = (found[name] for found in parts if name in found)
-        weights[name].grad = sum(rest, first).to(device)
 
 
 def importance(name: str, kind: CostKind = "params", seed: int = 0, **safe) -> Importance:

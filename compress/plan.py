@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from compress.cost_model import CostModel
 from compress.groups import ChannelGroup, ChannelGroups
-from compress.importance import Ranking
 from compress.names import COST_KINDS, CostKind
+from compress.ranking import Ranking
 from perception.errors import InputError
 
 # Shares by which a plan may stay above its target, and fall below it.

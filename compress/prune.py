@@ -10,12 +10,13 @@ from typing import Any
 
 import torch
 
+from compress.baselines import BEST
 from compress.batch_norms import settle
 from compress.cost_model import CostModel
 from compress.data import Frames, Source, Stream
 from compress.device import choose
 from compress.groups import ChannelGroups
-from compress.importance import BEST, importance
+from compress.importance import importance
 from compress.latency import widest_region
 from compress.plan import Budget, plan
 from compress.processes import by_first

@@ -2,10 +2,10 @@ import math
 
 import pytest
 import torch
-import torch_pruning as tp
 
+from compress.gradients import measure
 from compress.groups import ChannelGroups
-from compress.importance import Safe, TorchPruning, importance, measure
+from compress.importance import Safe, importance
 from compress.names import IMPORTANCES
 from perception.errors import InputError
 from perception.networks.base import Decoded, Targets
@@ -145,10 +145,11 @@ def test_a_task_protects_no_channel_that_it_does_not_reach(linear):
 
 
 @pytest.mark.parametrize(("weights", "best"), [({}, 1), ({"task0": 3.0}, 2)])
-def test_of_the_plans_the_one_that_leaves_most_is_taken(linear, weights, best):
-    # Without any channel both losses are 8. Without the first two they are 8 and 21, without the first 2 and 3.1, which
-    # leaves 6 times 4.9, without the third 1.1 and 4.5, which leaves 6.9 times 3.5.
-    network, plans, asked = squared(linear)((0, 1), (1, 1)), iter(([0, 1], [0], [2])), []
+def test_the_plan_is_taken_whose_worst_off_task_loses_least(linear, weights, best):
+    # The sum is 5, the losses 0.5 and 0.125; without any channel they are 8, as without the first two. Without the
+    # third the sum is 5.5: the first task loses 8 % of its lead, the second gains. Without the second it is 3: the
+    # first loses nothing, the second 21 %.
+    network, plans, asked = squared(linear)((0, 0), (1, 0.7)), iter(([0, 1], [2], [1])), []
 
     def planned(ranking):
         asked.append(ranking)
@@ -177,13 +178,13 @@ def test_plans_are_told_apart_by_the_tasks_that_they_reach(linear):
 
 @pytest.mark.parametrize(("offered", "best"), [(([2], [0]), 1), (([2], [0, 1]), 0)])
 def test_masks_are_judged_by_what_they_show(linear, offered, best):
-    # As above, without the third the loss is least. But the lane shows only where the sum is near 2, without the first.
+    # As above, without the third the loss is least. But the lane shows where the sum is 5, or 2, without the first.
     class Masked(squared(linear)):
         def losses(self, raw, targets):
             return {"lane": super().losses(raw, targets)["task0"]}
 
         def decode(self, raw):
-            return Decoded(lane=((raw["logits"][:, 0] - 2).abs() < 0.5).float())
+            return Decoded(lane=(((raw["logits"][:, 0] - 3.5).abs() - 1.5).abs() < 0.1).float())
 
     network, plans, asked = Masked((0,), (1,)), iter(offered), []
     network.spec = InputSpec((32, 32), tasks=("lane",))
@@ -275,14 +276,6 @@ def test_the_frames_whose_loss_is_not_a_number_are_named_with_their_task(network
         measure(network, list(ChannelGroups(network)), batches)
 
 
-@pytest.mark.parametrize("name", ["taylor", "magnitude"])
-def test_no_score_is_other_than_finite(network, batches, name):
-    with torch.no_grad():
-        network.model[0].conv.conv.weight[0, 0, 0, 0] = float("nan")
-    with pytest.raises(InputError, match=f"{name} importance of model.* is not finite"):
-        importance(name)(network, ChannelGroups(network), batches)
-
-
 @pytest.mark.parametrize("name", IMPORTANCES)
 def test_every_importance_scores_every_channel(network, batches, name):
     groups = ChannelGroups(network)
@@ -293,28 +286,6 @@ def test_every_importance_scores_every_channel(network, batches, name):
         assert ranking.forbidden[group.path].dtype == torch.bool
     assert all(parameter.grad is None for parameter in network.parameters())
     assert not any(mask.any() for mask in ranking.forbidden.values())
-
-
-@pytest.mark.parametrize(
-    ("kind", "reduction", "normaliser"), [("params", "mean", "lamp"), ("macs", "sum", None), ("latency", "first", None)]
-)
-def test_taylor_is_torch_prunings_own(network, batches, kind, reduction, normaliser):
-    groups = ChannelGroups(network)
-    ranking = importance("taylor", kind)(network, groups, batches)
-    for images, targets in batches:
-        sum(network.losses(network(network.normalise(images)), targets).values()).backward()
-    own = tp.importance.GroupTaylorImportance(group_reduction=reduction, normalizer=normaliser)
-    for group in groups:
-        assert torch.allclose(ranking.scores[group.path], own(group.source).double(), rtol=1e-4)
-
-
-def test_random_follows_its_seed_and_leaves_the_generator_alone(network):
-    groups = ChannelGroups(network)
-    state = torch.random.get_rng_state()
-    first, again, other = (TorchPruning("random", seed=seed)(network, groups, []).scores for seed in (1, 1, 2))
-    assert all(torch.equal(first[path], again[path]) for path in first)
-    assert not all(torch.equal(first[path], other[path]) for path in first)
-    assert torch.equal(torch.random.get_rng_state(), state)
 
 
 @pytest.mark.parametrize("name", ["safe", "taylor"])

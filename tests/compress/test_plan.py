@@ -3,9 +3,9 @@ import torch
 
 from compress.cost_model import CostModel
 from compress.groups import ChannelGroups
-from compress.importance import Ranking
 from compress.latency import widths_to_measure
 from compress.plan import ABOVE, BELOW, Budget, plan
+from compress.ranking import Ranking
 from perception.errors import InputError
 
 
