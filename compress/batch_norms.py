@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 
 from compress.data import Batch
+from compress.judge import Judged, judge
 from compress.processes import summed
-from compress.task_losses import mean_losses
 from perception.errors import InputError
 from perception.networks.base import Network
 
@@ -21,8 +21,9 @@ def settle(network: Network, batches: Iterable[Batch], judges: Iterable[Batch]) 
     """Move every batch norm's mean and variance towards plain averages over ``batches`` of all processes.
 
     Where much was removed, those that were learnt fit no longer. Where little that matters was, channels that are left
-    still have the scale that later layers know, and new averages would take it from them. So the tasks decide, by the
-    product of their losses over ``judges``, in which a loss that is small by nature counts as much as others.
+    still have the scale that later layers know, and new averages would take it from them. So the tasks decide over
+    ``judges``, by the product of masks' overlaps with the labels divided by that of other tasks' losses, in which what
+    is small by nature counts as much as others; by the product of all losses where every place loses a mask.
 
     Returns:
         How far they went: 0 as learnt, 1 all the way.
@@ -40,14 +41,21 @@ def settle(network: Network, batches: Iterable[Batch], judges: Iterable[Batch]) 
             if name in learnt:
                 value.copy_(torch.lerp(learnt[name], measured[name], step))
 
-    def product(step: float) -> float:
+    def lost(step: float) -> tuple[float, float]:
         move(step)
-        found = math.prod(mean_losses(network, seen).values())
-        return found if math.isfinite(found) else math.inf
+        return _lost(judge(network, seen))
 
-    best = min(STEPS, key=product)
+    best = min(STEPS, key=lost)
     move(best)
     return best
+
+
+def _lost(found: Judged) -> tuple[float, float]:
+    """Less is better: masks by their overlaps, then all by their losses."""
+    overlap = math.prod(found.overlaps.values())
+    others = math.prod(loss for task, loss in found.losses.items() if task not in found.overlaps)
+    by_mask, by_loss = others / overlap if overlap else math.inf, math.prod(found.losses.values())
+    return by_mask if math.isfinite(by_mask) else math.inf, by_loss if math.isfinite(by_loss) else math.inf
 
 
 @torch.no_grad()

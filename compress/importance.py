@@ -17,9 +17,9 @@ from compress.baselines import TorchPruning
 from compress.data import Batch
 from compress.gradients import measure
 from compress.groups import ChannelGroups, weakened
+from compress.judge import Judged, judge
 from compress.names import IMPORTANCES, CostKind
 from compress.ranking import Importance, Planned, Ranking
-from compress.task_losses import Judged, judge
 from perception.errors import InputError
 from perception.networks.base import Network
 

@@ -14,7 +14,7 @@ from compress.data import Batch, Frames, Source, collate, loader
 from compress.device import choose
 from compress.gradients import Measured, measure
 from compress.groups import ChannelGroups
-from compress.task_losses import mean_losses
+from compress.judge import judge
 from compress.validate import validate
 from perception import checkpoint
 from perception.data import open_dataset
@@ -83,7 +83,7 @@ def sensitivity(source: Path, data: Path, settings: SensitivitySettings) -> dict
         if doomed:
             ChannelGroups(copied, region).remove(doomed)
         settle(copied, batches(settings.reestimation), batches(settings.calibration))
-        loss = mean_losses(copied, _first(judged, min(settings.frames, len(judged)), settings.batch))
+        loss = judge(copied, _first(judged, min(settings.frames, len(judged)), settings.batch)).losses
         score = headline(validate(copied, open_dataset(data, "val"), frames=settings.frames))
         return {"kept": round(_size(copied) / _size(network), 4), "loss": loss, "score": score}
 

@@ -1,12 +1,13 @@
 import copy
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 
 from compress.batch_norms import STEPS, reestimate, settle
-from compress.task_losses import mean_losses
+from compress.judge import Judged, judge
 from perception.errors import InputError
 
 
@@ -41,7 +42,12 @@ def statistics(network):
     return {name: value.clone() for name, value in network.named_buffers() if value.is_floating_point()}
 
 
-def test_batch_norms_go_as_far_as_the_tasks_losses_fall(network, batches):
+def test_batch_norms_go_as_far_as_the_tasks_are_better_off(network, batches):
+    # Thresholds that part an untrained network's answers, so that its masks agree with labels here and there.
+    with torch.no_grad():
+        masks = network.eval().decode(network(network.normalise(batches[0][0]))).masks
+    sure = {task: mask.median().item() for task, mask in masks.items()}
+    network.spec = replace(network.spec, thresholds=sure)
     learnt, measured = statistics(network), copy.deepcopy(network)
     reestimate(measured, batches)
     found = {}
@@ -50,7 +56,10 @@ def test_batch_norms_go_as_far_as_the_tasks_losses_fall(network, batches):
         for name, value in there.named_buffers():
             if name in learnt:
                 value.copy_(torch.lerp(learnt[name], statistics(measured)[name], step))
-        found[step] = math.prod(mean_losses(there, batches).values())
+        judged = judge(there, batches)
+        overlap = math.prod(judged.overlaps.values())
+        found[step] = judged.losses["detection"] / overlap if overlap else math.inf
+    assert len(set(found.values())) > 2
     best = settle(network, batches, batches)
     assert best == min(STEPS, key=found.__getitem__)
     expected = {name: torch.lerp(value, statistics(measured)[name], best) for name, value in learnt.items()}
@@ -59,27 +68,36 @@ def test_batch_norms_go_as_far_as_the_tasks_losses_fall(network, batches):
 
 
 @pytest.fixture
-def losses_by_move(network, monkeypatch):
-    """Makes losses up: those of a network as it was, and those of one whose batch norms moved at all."""
+def judged_by_move(network, monkeypatch):
+    """Makes losses and overlaps up: of a network as it was, and of one whose batch norms moved at all."""
     start = statistics(network)
 
     def make_up(still, moved):
-        def losses(network, _):
-            return still if all(map(torch.equal, statistics(network).values(), start.values())) else moved
+        def made_up(network, _):
+            same = all(map(torch.equal, statistics(network).values(), start.values()))
+            return Judged(*(still if same else moved))
 
-        monkeypatch.setattr("compress.batch_norms.mean_losses", losses)
+        monkeypatch.setattr("compress.batch_norms.judge", made_up)
 
     return make_up
 
 
 @pytest.mark.parametrize("moved", [1.1, math.nan, math.inf])
-def test_what_was_learnt_stays_where_it_is_best(network, batches, losses_by_move, moved):
+def test_what_was_learnt_stays_where_it_is_best(network, batches, judged_by_move, moved):
     before = statistics(network)
-    losses_by_move({"lane": 1.0}, {"lane": moved})
+    judged_by_move(({"detection": 1.0}, {}), ({"detection": moved}, {}))
     assert settle(network, batches, batches) == 0
     assert all(torch.equal(value, before[name]) for name, value in statistics(network).items())
 
 
-def test_a_small_loss_counts_as_much_as_a_large_one(network, batches, losses_by_move):
-    losses_by_move({"detection": 100.0, "lane": 1.0}, {"detection": 150.0, "lane": 0.5})
+def test_a_small_overlap_counts_as_much_as_a_large_loss(network, batches, judged_by_move):
+    judged_by_move(
+        ({"detection": 100.0, "lane": 1.0}, {"lane": 0.2}), ({"detection": 150.0, "lane": 9.0}, {"lane": 0.4})
+    )
     assert settle(network, batches, batches) > 0
+
+
+@pytest.mark.parametrize(("moved", "goes"), [(0.5, True), (2.0, False)])
+def test_losses_decide_where_a_mask_is_lost_either_way(network, batches, judged_by_move, moved, goes):
+    judged_by_move(({"lane": 1.0}, {"lane": 0.0}), ({"lane": moved}, {"lane": 0.0}))
+    assert (settle(network, batches, batches) > 0) == goes

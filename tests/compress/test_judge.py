@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from compress.data import Frames, Source, collate
-from compress.task_losses import judge, mean_losses
+from compress.judge import judge
 
 
 @pytest.fixture
@@ -19,19 +19,19 @@ def together(frames, *sizes):
 
 
 def test_every_image_counts_alike_in_whatever_batch(network, frames):
-    whole = mean_losses(network, together(frames, 3))
+    whole = judge(network, together(frames, 3)).losses
     assert list(whole) == ["detection", "drivable", "lane"]
     for sizes in ((1, 1, 1), (2, 1)):
-        parts = mean_losses(network, together(frames, *sizes))
+        parts = judge(network, together(frames, *sizes)).losses
         assert parts["drivable"] == pytest.approx(whole["drivable"], rel=1e-4)
 
 
 def test_a_task_without_labels_is_absent(network, frames):
     (images, targets), other = together(frames, 2, 1)
     unlabelled = images, targets._replace(tasks=("lane",))
-    assert list(mean_losses(network, [unlabelled])) == ["lane"]
-    mixed = mean_losses(network, [unlabelled, other])
-    assert mixed["drivable"] == pytest.approx(mean_losses(network, [other])["drivable"])
+    assert list(judge(network, [unlabelled]).losses) == ["lane"]
+    mixed = judge(network, [unlabelled, other]).losses
+    assert mixed["drivable"] == pytest.approx(judge(network, [other]).losses["drivable"])
 
 
 def test_overlaps_count_the_pixels_of_all_images_together(network, frames):
@@ -61,5 +61,5 @@ def test_what_a_batch_has_no_labels_for_overlaps_with_nothing(network, frames):
 
 def test_the_network_is_left_in_evaluation_mode(network, frames):
     network.train()
-    mean_losses(network, together(frames, 2))
+    judge(network, together(frames, 2))
     assert not network.training

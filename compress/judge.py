@@ -50,11 +50,3 @@ def judge(network: Network, batches: Iterable[Batch]) -> Judged:
         {task: total / count for task, total, count, _, _ in known},
         {task: shared / max(1.0, joined) for task, _, _, shared, joined in known if task in masked},
     )
-
-
-def mean_losses(network: Network, batches: Iterable[Batch]) -> dict[str, float]:
-    """Mean loss by task over the images of all processes' ``batches`` that are labelled for it, in evaluation mode.
-
-    Tasks without any are absent. ``network`` stays in evaluation mode.
-    """
-    return judge(network, batches).losses
