@@ -23,8 +23,6 @@ from compress.ranking import Importance, Planned, Ranking
 from perception.errors import InputError
 from perception.networks.base import Network
 
-_Merits = Mapping[str, float]
-
 
 @dataclass(frozen=True)
 class Safe:
@@ -43,10 +41,10 @@ class Safe:
     D_t(c) = max(0, -mean_b sum(w_c * g_t,c)) for I_t(c) where that is more. By the midpoint rule a plan costs task t
     the sum of its D_t, were they not cut off at 0 (Aumann and Shapley, Values of Non-Atomic Games, 1974). The next plan
     avoids what turned out dear, for channels that may turn out so when they are looked at. So that is done ``refine``
-    times. Of all plans the one is taken whose worst-off task loses least with its channels gone: weight_t times the
-    share of what it is better by than without any channel of the groups. A mask is judged by its overlap with the
-    labels at its threshold, which a loss says little of: it rises where a mask only grows less sure. Other tasks are
-    judged by their losses, and all where that leaves plans level, as where a mask is lost in each.
+    times. Of all plans the one is taken that costs least with its channels gone: of each task weight_t times the share
+    that it lost of what it is better by than without any channel of the groups, squared and summed, so that the
+    worst-off counts most. A mask is judged by its overlap with the labels at its threshold, which a loss says little
+    of: it rises where a mask only grows less sure. Other tasks are judged by their losses.
 
     Attributes:
         conflict: weight of the penalty, in [0, 1].
@@ -83,7 +81,7 @@ class Safe:
         whole = _without(network, groups, batches, {})
         nothing = _without(network, groups, batches, {group.path: range(group.channels) for group in groups})
         tried = [
-            (self._loss(ranking.reached, _without(network, groups, batches, doomed), whole, nothing), ranking)
+            (self._lost(ranking.reached, _without(network, groups, batches, doomed), whole, nothing), ranking)
             for ranking, doomed in itertools.islice(plans, self.refine + 1)
         ]
         # The last one where all are level.
@@ -117,19 +115,15 @@ class Safe:
                 tci[path][list(going)] = tci[path][list(going)].maximum(self._joined(together, weights))
             last = doomed
 
-    def _loss(self, tasks: Sequence[str], found: Judged, whole: Judged, nothing: Judged) -> tuple[float, float]:
-        """Of the worst-off of ``tasks``: masks by their overlaps, then all by their losses."""
-        by_mask, by_loss = zip(*(_merits(judged) for judged in (found, whole, nothing)), strict=True)
-        return self._worst(tasks, *by_mask), self._worst(tasks, *by_loss)
-
-    def _worst(self, tasks: Iterable[str], found: _Merits, whole: _Merits, nothing: _Merits) -> float:
-        """Largest weighted share that one of ``tasks`` lost of its lead, of those that have one."""
-        lost = [
-            self.weights.get(task, 1.0) * (whole[task] - found[task]) / (whole[task] - nothing[task])
+    def _lost(self, tasks: Iterable[str], found: Judged, whole: Judged, nothing: Judged) -> float:
+        """Root of the sum of squares of the weighted shares that ``tasks`` lost of their leads, where they have one."""
+        left, full, none = map(_merits, (found, whole, nothing))
+        shares = [
+            self.weights.get(task, 1.0) * (full[task] - left[task]) / (full[task] - none[task])
             for task in tasks
-            if whole[task] > nothing[task]
+            if full[task] > none[task]
         ]
-        return max((share if math.isfinite(share) else math.inf for share in lost), default=0.0)
+        return math.hypot(*(max(share, 0.0) if math.isfinite(share) else math.inf for share in shares))
 
     def _joined(self, by_task: Tensor, weights: Tensor) -> Tensor:
         weighted = by_task * weights[:, None]
@@ -149,10 +143,9 @@ class Safe:
         return {path: ((part >= limits) & (part > 0)).any(0) for path, part in by_task.items()}
 
 
-def _merits(judged: Judged) -> tuple[_Merits, _Merits]:
-    """By task what is more the better: with overlaps for masks, and by losses alone."""
-    losses = {task: -loss for task, loss in judged.losses.items()}
-    return losses | judged.overlaps, losses
+def _merits(judged: Judged) -> dict[str, float]:
+    """By task what is more the better."""
+    return {task: judged.overlaps.get(task, -loss) for task, loss in judged.losses.items()}
 
 
 def _without(

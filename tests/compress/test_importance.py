@@ -6,6 +6,7 @@ import torch
 from compress.gradients import measure
 from compress.groups import ChannelGroups
 from compress.importance import Safe, importance
+from compress.judge import Judged
 from compress.names import IMPORTANCES
 from perception.errors import InputError
 from perception.networks.base import Decoded, Targets
@@ -145,7 +146,7 @@ def test_a_task_protects_no_channel_that_it_does_not_reach(linear):
 
 
 @pytest.mark.parametrize(("weights", "best"), [({}, 1), ({"task0": 3.0}, 2)])
-def test_the_plan_is_taken_whose_worst_off_task_loses_least(linear, weights, best):
+def test_the_plan_is_taken_that_costs_least(linear, weights, best):
     # The sum is 5, the losses 0.5 and 0.125; without any channel they are 8, as without the first two. Without the
     # third the sum is 5.5: the first task loses 8 % of its lead, the second gains. Without the second it is 3: the
     # first loses nothing, the second 21 %.
@@ -159,6 +160,25 @@ def test_the_plan_is_taken_whose_worst_off_task_loses_least(linear, weights, bes
     ranking = Safe(protect=0, refine=2, weights=weights)(network, ChannelGroups(network), [red()], planned)
     assert ranking is asked[best]
     assert torch.equal(network.head.weight, before)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "better"),
+    [((1.2, 0.3), (1.0, 1.0), "first"), ((1.2, 1.2), (2.0, 0.0), "first"), ((1.0, math.nan), (9.0, 9.0), "second")],
+)
+def test_the_worst_off_task_counts_most_and_the_others_too(linear, monkeypatch, first, second, better):
+    # Losses of the whole network, of none of its channels, and of two plans.
+    losses = iter(((0.0, 0.0), (10.0, 10.0), first, second))
+    monkeypatch.setattr(
+        "compress.importance.judge", lambda *_: Judged(dict(zip(("task0", "task1"), next(losses), strict=True)), {})
+    )
+    network, plans, asked = linear((0, 1), (1, 1)), iter(([0], [1])), {}
+
+    def planned(ranking):
+        asked["second" if asked else "first"] = ranking
+        return {"body": next(plans)}
+
+    assert Safe(protect=0, refine=1)(network, ChannelGroups(network), [red()], planned) is asked[better]
 
 
 def test_plans_are_told_apart_by_the_tasks_that_they_reach(linear):
@@ -176,8 +196,7 @@ def test_plans_are_told_apart_by_the_tasks_that_they_reach(linear):
     assert ranking is asked[1]
 
 
-@pytest.mark.parametrize(("offered", "best"), [(([2], [0]), 1), (([2], [0, 1]), 0)])
-def test_masks_are_judged_by_what_they_show(linear, offered, best):
+def test_masks_are_judged_by_what_they_show(linear):
     # As above, without the third the loss is least. But the lane shows where the sum is 5, or 2, without the first.
     class Masked(squared(linear)):
         def losses(self, raw, targets):
@@ -186,7 +205,7 @@ def test_masks_are_judged_by_what_they_show(linear, offered, best):
         def decode(self, raw):
             return Decoded(lane=(((raw["logits"][:, 0] - 3.5).abs() - 1.5).abs() < 0.1).float())
 
-    network, plans, asked = Masked((0,), (1,)), iter(offered), []
+    network, plans, asked = Masked((0,), (1,)), iter(([2], [0])), []
     network.spec = InputSpec((32, 32), tasks=("lane",))
     images, targets = red()
     batch = images, targets._replace(lane=torch.ones_like(targets.lane))
@@ -196,7 +215,7 @@ def test_masks_are_judged_by_what_they_show(linear, offered, best):
         return {"body": next(plans)}
 
     ranking = Safe(protect=0, refine=1)(network, ChannelGroups(network), [batch], planned)
-    assert ranking is asked[best]
+    assert ranking is asked[1]
 
 
 def scores(network, **settings):
