@@ -74,7 +74,7 @@ def test_what_was_made_with_other_settings_is_not_resumed(teacher, settings, tmp
     other = replace(pruning, budget=Budget("params", 0.8)), replace(pruning, importance="magnitude")
     with pytest.raises(InputError, match=r"round-1\.safetensors: was made with another budget; repeat those or drop"):
         run(other[0])
-    with pytest.raises(InputError, match="another importance;"):
+    with pytest.raises(InputError, match="another importance, score;"):
         run(other[1])
     with pytest.raises(InputError, match="another keep;"):
         run(replace(pruning, keep=["model.1"]))
