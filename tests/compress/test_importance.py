@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 
+from compress.baselines import TorchPruning
 from compress.gradients import measure
 from compress.groups import ChannelGroups
 from compress.importance import Safe, importance
@@ -311,6 +312,10 @@ def test_every_importance_scores_every_channel(network, batches, name):
 def test_no_calibration_frames_is_an_input_error(network, name):
     with pytest.raises(InputError, match="no calibration frames"):
         importance(name)(network, ChannelGroups(network), [])
+
+
+def test_a_baseline_gets_its_kind_of_budget_and_its_seed():
+    assert importance("magnitude", "macs", 3) == TorchPruning("magnitude", "macs", 3)
 
 
 def test_unknown_name_lists_the_known():
