@@ -22,8 +22,8 @@ def settle(network: Network, batches: Iterable[Batch], judges: Iterable[Batch]) 
 
     Where much was removed, those that were learnt fit no longer. Where little that matters was, channels that are left
     still have the scale that later layers know, and new averages would take it from them. So the tasks decide over
-    ``judges``, by the product of masks' overlaps with the labels divided by that of other tasks' losses, in which what
-    is small by nature counts as much as others; by the product of all losses where every place loses a mask.
+    ``judges``, by the product of their scores, in which what is small by nature counts as much as others; by the
+    product of their losses where every place loses a task.
 
     Returns:
         How far they went: 0 as learnt, 1 all the way.
@@ -51,11 +51,11 @@ def settle(network: Network, batches: Iterable[Batch], judges: Iterable[Batch]) 
 
 
 def _lost(found: Judged) -> tuple[float, float]:
-    """Less is better: masks by their overlaps, then all by their losses."""
-    overlap = math.prod(found.overlaps.values())
-    others = math.prod(loss for task, loss in found.losses.items() if task not in found.overlaps)
-    by_mask, by_loss = others / overlap if overlap else math.inf, math.prod(found.losses.values())
-    return by_mask if math.isfinite(by_mask) else math.inf, by_loss if math.isfinite(by_loss) else math.inf
+    """Less is better: tasks by their scores, those without one by their losses; then all by their losses."""
+    score = math.prod(found.scores.values())
+    others = math.prod(loss for task, loss in found.losses.items() if task not in found.scores)
+    by_score, by_loss = others / score if score else math.inf, math.prod(found.losses.values())
+    return by_score if math.isfinite(by_score) else math.inf, by_loss if math.isfinite(by_loss) else math.inf
 
 
 @torch.no_grad()

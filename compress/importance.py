@@ -43,8 +43,8 @@ class Safe:
     avoids what turned out dear, for channels that may turn out so when they are looked at. So that is done ``refine``
     times. Of all plans the one is taken that costs least with its channels gone: of each task weight_t times the share
     that it lost of what it is better by than without any channel of the groups, squared and summed, so that the
-    worst-off counts most. A mask is judged by its overlap with the labels at its threshold, which a loss says little
-    of: it rises where a mask only grows less sure. Other tasks are judged by their losses.
+    worst-off counts most. They are judged by what they show, average precision and masks' overlap with the labels: a
+    loss says little of it, and rises where a mask only grows less sure. It judges a task that shows nothing yet.
 
     Attributes:
         conflict: weight of the penalty, in [0, 1].
@@ -117,12 +117,12 @@ class Safe:
 
     def _lost(self, tasks: Iterable[str], found: Judged, whole: Judged, nothing: Judged) -> float:
         """Root of the sum of squares of the weighted shares that ``tasks`` lost of their leads, where they have one."""
-        left, full, none = map(_merits, (found, whole, nothing))
-        shares = [
-            self.weights.get(task, 1.0) * (full[task] - left[task]) / (full[task] - none[task])
-            for task in tasks
-            if full[task] > none[task]
-        ]
+        shares = []
+        for task in tasks:
+            shown = whole.scores.get(task, 0.0) > nothing.scores.get(task, 0.0)
+            left, full, none = (one.scores[task] if shown else -one.losses[task] for one in (found, whole, nothing))
+            if full > none:
+                shares.append(self.weights.get(task, 1.0) * (full - left) / (full - none))
         return math.hypot(*(max(share, 0.0) if math.isfinite(share) else math.inf for share in shares))
 
     def _joined(self, by_task: Tensor, weights: Tensor) -> Tensor:
@@ -141,11 +141,6 @@ class Safe:
         limits = torch.tensor(bars, dtype=torch.float64)[:, None]
         # A task that reaches few channels needs no more than those.
         return {path: ((part >= limits) & (part > 0)).any(0) for path, part in by_task.items()}
-
-
-def _merits(judged: Judged) -> dict[str, float]:
-    """By task what is more the better."""
-    return {task: judged.overlaps.get(task, -loss) for task, loss in judged.losses.items()}
 
 
 def _without(

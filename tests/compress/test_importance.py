@@ -167,11 +167,12 @@ def test_the_plan_is_taken_that_costs_least(linear, weights, best):
     ("first", "second", "better"),
     [((1.2, 0.3), (1.0, 1.0), "first"), ((1.2, 1.2), (2.0, 0.0), "first"), ((1.0, math.nan), (9.0, 9.0), "second")],
 )
-def test_the_worst_off_task_counts_most_and_the_others_too(linear, monkeypatch, first, second, better):
+@pytest.mark.parametrize("scores", [{}, {"task0": 0.0, "task1": math.nan}], ids=["losses alone", "nothing shown"])
+def test_the_worst_off_task_counts_most_and_the_others_too(linear, monkeypatch, first, second, better, scores):
     # Losses of the whole network, of none of its channels, and of two plans.
     losses = iter(((0.0, 0.0), (10.0, 10.0), first, second))
     monkeypatch.setattr(
-        "compress.importance.judge", lambda *_: Judged(dict(zip(("task0", "task1"), next(losses), strict=True)), {})
+        "compress.importance.judge", lambda *_: Judged(dict(zip(("task0", "task1"), next(losses), strict=True)), scores)
     )
     network, plans, asked = linear((0, 1), (1, 1)), iter(([0], [1])), {}
 

@@ -5,6 +5,10 @@ import torch
 
 from compress.data import Frames, Source, collate
 from compress.judge import judge
+from perception.geometry import fit
+from perception.metrics.protocols import MAX_BOXES, NMS_IOU, RmtPpad
+from perception.networks.inference import inference
+from perception.postprocess import postprocess
 
 
 @pytest.fixture
@@ -48,15 +52,32 @@ def test_overlaps_count_the_pixels_of_all_images_together(network, frames):
         shared += int((lane & (labels.lane == 1)).sum())
         joined += int((lane | (labels.lane == 1)).sum())
     assert 0 < shared < joined
-    assert list(found.overlaps) == ["drivable", "lane"]
-    assert found.overlaps["lane"] == pytest.approx(shared / joined)
+    assert list(found.scores) == ["detection", "drivable", "lane"]
+    assert found.scores["lane"] == pytest.approx(shared / joined)
 
 
-def test_what_a_batch_has_no_labels_for_overlaps_with_nothing(network, frames):
+def test_boxes_score_as_an_evaluation_of_the_same_frames_has_it(network, frames, with_its_boxes):
+    batches = with_its_boxes(network, together(frames, 2, 1))
+    evaluator = RmtPpad()
+    for images, targets in batches:
+        outputs = inference(network)(images.numpy())
+        for index in range(len(images)):
+            placed = fit(network.spec.size, network.spec.size, network.spec.resize)
+            seen = postprocess(outputs, index, network.spec, placed, 0.001, NMS_IOU, MAX_BOXES, clip=False)
+            evaluator.add_boxes(seen.boxes, seen.scores, targets.boxes[targets.boxes[:, 0] == index, 1:].numpy())
+    expected = evaluator.result()["detection"]["mAP50"]
+    assert 0 < expected < 1
+    assert judge(network, batches).scores["detection"] == pytest.approx(expected, rel=1e-6)
+
+
+def test_what_a_batch_has_no_labels_for_scores_nothing(network, frames):
     (images, targets), other = together(frames, 2, 1)
-    assert list(judge(network, [(images, targets._replace(tasks=("detection", "lane")))]).overlaps) == ["lane"]
+    assert list(judge(network, [(images, targets._replace(tasks=("detection", "lane")))]).scores) == [
+        "detection",
+        "lane",
+    ]
     mixed = judge(network, [(images, targets._replace(tasks=("lane",))), other])
-    assert mixed.overlaps["drivable"] == judge(network, [other]).overlaps["drivable"]
+    assert mixed.scores["drivable"] == judge(network, [other]).scores["drivable"]
 
 
 def test_the_network_is_left_in_evaluation_mode(network, frames):
