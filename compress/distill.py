@@ -2,7 +2,7 @@
 
 At each of the network's taps the student's features go through a 1x1 adapter, thrown away afterwards, towards the
 teacher's; both are normalised per channel. Heads learn from labels, and from what the teacher answers
-(``compress.answers``).
+(``compress.teaching``).
 """
 
 import math
@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from compress.answers import taught
+from compress.teaching import taught
 from compress.device import choose
 from compress.processes import summed
 from compress.train import TrainSettings, finish, run

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from compress.answers import taught, teacher_targets
+from compress.teaching import taught, teacher_targets
 from perception.networks.base import Decoded, Network, Targets
 from perception.networks.yolop import YOLOP
 from perception.tasks import DETECTION, DRIVABLE, LANE, MASK_TASKS, TASKS
