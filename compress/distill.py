@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from compress.teaching import taught
 from compress.device import choose
 from compress.processes import summed
+from compress.teaching import taught
 from compress.train import TrainSettings, finish, run
 from perception import checkpoint
 from perception.errors import InputError, require
