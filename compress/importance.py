@@ -43,8 +43,9 @@ class Safe:
     avoids what turned out dear, for channels that may turn out so when they are looked at. So that is done ``refine``
     times. Of all plans the one is taken that costs least with its channels gone: of each task weight_t times the share
     that it lost of what it is better by than without any channel of the groups, squared and summed, so that the
-    worst-off counts most. They are judged by what they show, average precision and masks' overlap with the labels: a
-    loss says little of it, and rises where a mask only grows less sure. It judges a task that shows nothing yet.
+    worst-off counts most. Tasks are judged by what they show, average precision and masks' overlap with the labels,
+    of which a loss says little: it rises where a mask only grows less sure. A task that shows nothing yet is judged by
+    its loss.
 
     Attributes:
         conflict: weight of the penalty, in [0, 1].

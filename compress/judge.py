@@ -15,6 +15,9 @@ from perception.postprocess import postprocess
 from perception.spec import InputSpec
 from perception.tasks import DETECTION, MASK_TASKS, Outputs
 
+# Of one image the boxes found [P, 4], their scores [P] and the labelled boxes [G, 4], in input pixels.
+Boxes = tuple[np.ndarray, np.ndarray, np.ndarray]
+
 
 class Judged(NamedTuple):
     """Of all processes' images, by task; tasks without a label are absent.
@@ -37,7 +40,7 @@ def judge(network: Network, batches: Iterable[Batch]) -> Judged:
     device = next(network.parameters()).device
     tasks = network.spec.tasks
     totals, counts, both, either = torch.zeros(4, len(tasks), dtype=torch.float64, device=device)
-    boxes: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    boxes: list[Boxes] = []
     for images, targets in batches:
         raw, targets = network(network.normalise(images.to(device))), targets.to(device)
         losses = labelled(network.losses(raw, targets), targets)
@@ -60,20 +63,19 @@ def judge(network: Network, batches: Iterable[Batch]) -> Judged:
     return Judged({task: total / count for task, total, count, _, _ in known}, scores)
 
 
-def _boxes(decoded: Decoded, targets: Targets, spec: InputSpec) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Of each image the boxes found ``[P, 4]``, their scores ``[P]`` and the labelled boxes ``[G, 4]``."""
+def _boxes(decoded: Decoded, targets: Targets, spec: InputSpec) -> Iterator[Boxes]:
     if decoded.boxes is None or decoded.scores is None:
         raise TypeError("a network with a loss of detection decodes no boxes")
     found = Outputs(boxes=decoded.boxes.float().cpu().numpy(), scores=decoded.scores.float().cpu().numpy())
     labels = targets.boxes.cpu().numpy()
-    # In input pixels, where the labels are too.
+    # The input is the picture: labels are in its pixels too.
     placed, least = fit(spec.size, spec.size, spec.resize), RmtPpad().min_score(spec.needs_nms)
     for index in range(len(decoded.boxes)):
         seen = postprocess(found, index, spec, placed, least, NMS_IOU, MAX_BOXES, clip=RmtPpad.clip_boxes)
         yield seen.boxes, seen.scores, labels[labels[:, 0] == index, 1:]
 
 
-def _average_precision(images: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> float:
+def _average_precision(images: Iterable[Boxes]) -> float:
     evaluator = RmtPpad()
     for boxes, scores, truth in images:
         evaluator.add_boxes(boxes, scores, truth)
